@@ -1,0 +1,1 @@
+"""What the data say by themselves: metrics per patient and assay."""

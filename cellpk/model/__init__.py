@@ -1,0 +1,1 @@
+"""What a model is: equations as text, parameters, levels and sensitivities."""

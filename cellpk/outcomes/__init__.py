@@ -1,0 +1,1 @@
+"""What exposure means for the patient: response, toxicity, cytokines."""

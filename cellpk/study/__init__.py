@@ -1,0 +1,1 @@
+"""What was measured: the study and how it is read and checked."""

@@ -1,0 +1,1 @@
+"""The trial around the kinetics; here: a simulated one."""
