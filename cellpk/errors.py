@@ -60,7 +60,17 @@ class Problem:
 
 
 class CellpkError(Exception):
-    """Base of all errors that cellpk raises on purpose."""
+    """Base of all errors that cellpk raises on purpose.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> try:
+    ...     ck.load_model("stein")
+    ... except ck.CellpkError as error:
+    ...     print(type(error).__name__)
+    ModelError
+    """
 
 
 class DataError(CellpkError):
