@@ -1,0 +1,276 @@
+"""From delivered samples to the samples table: assays, units, limits and states."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellpk.errors import Problem, nearest
+from cellpk.study import parsing
+from cellpk.study.assays import ASSAYS
+from cellpk.study.columns import COLUMNS, STATES
+from cellpk.study.config import Limits, SamplesFile
+from cellpk.study.sheet import Sheet
+from cellpk.study.units import factor
+
+Floats = NDArray[np.float64]
+
+
+def samples_of(
+    sheet: Sheet, section: SamplesFile, limits: Mapping[str, Limits]
+) -> pd.DataFrame:
+    """Read one delivered table of samples.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        The table as text; it collects what is impossible.
+    section : SamplesFile
+        What study.toml says of the table.
+    limits : mapping
+        By assay, the limits where the samples do not state them.
+
+    Returns
+    -------
+    DataFrame
+        The columns of ``COLUMNS["samples"]``: times in days after the first infusion,
+        levels and limits in the unit of the assay, one row for each delivered row.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"patient": [1], "time": [7], "level": ["<50"]})
+    >>> section = SamplesFile(file="samples", assay="qpcr")
+    >>> table = samples_of(Sheet.of_frame(frame, section), section, {})
+    >>> table[["state", "lloq", "unit"]].values.tolist()
+    [['below', 50.0, 'copies/ug']]
+    """
+    constant = "assay" in sheet or section.assay
+    if not sheet.has("patient", "time", "level", *([] if constant else ["assay"])):
+        return pd.DataFrame(columns=list(COLUMNS["samples"]))
+    text = sheet.text("level")
+    assay = _assay(sheet, section)
+    unit, times = _unit(sheet, section, assay)
+    table = pd.DataFrame(
+        {
+            "patient": sheet.patients(),
+            "time": sheet.days("time", required=True),
+            "nominal_time": sheet.days("nominal_time"),
+            "visit": sheet.text("visit"),
+            "assay": assay,
+            "specimen": sheet.text("specimen", section.specimen),
+            "unit": unit,
+            "reported": text.where(
+                sheet.text("reported") == "", sheet.text("reported")
+            ),
+            "limit_assumed": sheet.flag("limit_assumed"),
+            "excluded": sheet.flag("excluded"),
+            "reason": sheet.text("reason"),
+            "file": section.file,
+            "row": sheet.rows,
+        }
+    )
+    unexplained = table["excluded"] & (table["reason"] == "")
+    table["reason"] = table["reason"].mask(unexplained, "excluded in the file")
+    known = _known_limits(assay, limits)
+    read = _read(sheet, times)
+    table = table.join(_stated_limits(sheet, times, read, known))
+    table["state"], number = _states(sheet, read, table, known)
+    _assume(table, known["assumed_lloq"])
+    has_number = table["state"].isin(["quantified", "detected"])
+    table["level"] = np.where(has_number, number, np.nan)
+    return table[list(COLUMNS["samples"])]
+
+
+def _assay(sheet: Sheet, section: SamplesFile) -> pd.Series:
+    """Return our name of each row's assay, which must be known."""
+    assay = parsing.translated(sheet.text("assay", section.assay), section.assays)
+    for word in assay[~assay.isin(list(ASSAYS))].unique():
+        offer = nearest(word, [*ASSAYS, *section.assays])
+        todo = f"{offer} Map the file's words under 'assays' in study.toml."
+        sheet.complain(
+            (assay == word).to_numpy(bool),
+            "the assay is not known",
+            todo,
+            column="assay",
+        )
+    return assay
+
+
+def _unit(
+    sheet: Sheet, section: SamplesFile, assay: pd.Series
+) -> tuple[pd.Series, Floats]:
+    """Return the unit of each assay, and what brings the delivered levels to it."""
+    ours = assay.map({name: row.unit for name, row in ASSAYS.items()}).fillna("")
+    said = parsing.translated(sheet.text("unit", section.unit), section.units)
+    said = said.where(said != "", ours)
+    times = np.ones(len(said))
+    pairs = pd.DataFrame({"said": said, "ours": ours, "assay": assay})
+    for said_unit, unit, name in pairs.drop_duplicates().itertuples(index=False):
+        here = ((said == said_unit) & (assay == name)).to_numpy(bool)
+        scale = factor(said_unit, unit)
+        if scale is not None:
+            times[here] = scale
+        elif name in ASSAYS:
+            what = f"the unit {said_unit!r} does not fit the assay {name!r}"
+            todo = f"Give levels in {unit}, or map the file's word under 'units'."
+            sheet.complain(here, what, todo, column="unit")
+    return ours.astype("str"), times
+
+
+def _known_limits(assay: pd.Series, limits: Mapping[str, Limits]) -> pd.DataFrame:
+    """Return, row by row, what study.toml knows of the limits."""
+    rows = {name: row.model_dump() for name, row in limits.items()}
+    known = {
+        name: assay.map({key: row[name] for key, row in rows.items()}).astype("float64")
+        for name in ("lloq", "llod", "uloq", "assumed_lloq")
+    }
+    below = [name for name, row in rows.items() if row["zero"] == "below"]
+    return pd.DataFrame(known).assign(zero=assay.isin(below))
+
+
+def _read(sheet: Sheet, times: Floats) -> pd.DataFrame:
+    """Read the levels as delivered; bring numbers and bounds to our unit."""
+    text = sheet.text("level")
+    read = parsing.levels(text, decimal=sheet.section.decimal)
+    todo = (
+        "Write a number, or for instance '<50', 'BLQ', 'ND', '>ULOQ', 'NA'; "
+        "a decimal comma needs decimal = ',' in study.toml."
+    )
+    what = "the level is neither a number nor a text that is known"
+    sheet.complain((read["state"] == "").to_numpy(bool), what, todo, column="level")
+    wrong = (read["level"] < 0).to_numpy(bool)
+    todo = "Correct it; a level below its limit is written '<50' or 'BLQ'."
+    sheet.complain(wrong, "a level cannot be negative", todo, column="level")
+    wrong = (read["bound"] <= 0).to_numpy(bool)
+    sheet.complain(wrong, "a limit is above 0", "Correct it.", column="level")
+    read["level"] *= times
+    read["bound"] *= times
+    return read
+
+
+def _stated_limits(
+    sheet: Sheet, times: Floats, read: pd.DataFrame, known: pd.DataFrame
+) -> pd.DataFrame:
+    """Return each sample's limits: its own, its text's, or those of its assay."""
+    own = {
+        name: sheet.number(name, positive=True) * times
+        for name in ("lloq", "llod", "uloq")
+    }
+    bound = read["bound"].to_numpy()
+    below = np.where(read["state"] == "below", bound, np.nan)
+    above = np.where(read["state"] == "above", bound, np.nan)
+    _contradicted(sheet, below > own["lloq"] * (1 + 1e-9), "lloq")
+    _contradicted(sheet, above < own["uloq"] * (1 - 1e-9), "uloq")
+    own["lloq"] = np.where(np.isnan(own["lloq"]), below, own["lloq"])
+    own["uloq"] = np.where(np.isnan(own["uloq"]), above, own["uloq"])
+    stated = pd.DataFrame(own)
+    stated = stated.fillna(known[list(own)])
+    _ordered(sheet, stated, "llod", "lloq")
+    _ordered(sheet, stated, "lloq", "uloq")
+    return stated
+
+
+def _contradicted(sheet: Sheet, wrong: NDArray[np.bool_], name: str) -> None:
+    what = f"the text of the level and {name!r} state different limits"
+    sheet.complain(wrong, what, "Correct the one that is wrong.", column="level")
+
+
+def _ordered(sheet: Sheet, limits: pd.DataFrame, low: str, high: str) -> None:
+    wrong = (limits[low] > limits[high]).to_numpy(bool)
+    what = f"{low!r} is above {high!r}"
+    column = low if low in sheet else high
+    sheet.complain(wrong, what, "Correct one of them.", column=column)
+
+
+def _states(
+    sheet: Sheet, read: pd.DataFrame, table: pd.DataFrame, known: pd.DataFrame
+) -> tuple[pd.Series, Floats]:
+    """Return each sample's state and its number, if any."""
+    number = read["level"].to_numpy()
+    quantified = (read["state"] == "quantified").to_numpy(bool)
+    lloq, llod = table["lloq"].to_numpy(), table["llod"].to_numpy()
+    zero = quantified & (number == 0)
+    limited = known["zero"].to_numpy(bool) | np.isfinite(lloq) | np.isfinite(llod)
+    low = zero | (quantified & (number < lloq))
+    # NaN compares as False: where no LLOD is known, nothing is called detected.
+    detected = low & (number >= llod)
+    state = read["state"].to_numpy(object)
+    state[low] = "below"
+    state[detected] = "detected"
+    state[quantified & (number > table["uloq"].to_numpy())] = "above"
+    given = sheet.text("state")
+    state = np.where(given != "", given, state)
+    for word in given[~given.isin([*STATES, ""])].unique():
+        wrong = (given == word).to_numpy(bool)
+        what = "the state is not known"
+        sheet.complain(wrong, what, nearest(word, STATES), column="state")
+    what = "the level is 0 and no limit of quantification is known"
+    todo = "Give its lloq, or say zero = 'below' under [limits.ASSAY] in study.toml."
+    wrong = zero & ~limited & (given == "").to_numpy(bool)
+    sheet.complain(wrong, what, todo, column="level")
+    wrong = (given == "quantified").to_numpy(bool) & ~np.isfinite(number)
+    what = "the state is 'quantified', but there is no level"
+    sheet.complain(wrong, what, "Correct the one that is wrong.", column="level")
+    return pd.Series(state, dtype="str"), number
+
+
+def _assume(table: pd.DataFrame, assumed: pd.Series) -> None:
+    """Put the assumed limit where a sample is below a limit that nobody knows."""
+    here = (table["state"] == "below") & table["lloq"].isna() & assumed.notna()
+    table["lloq"] = table["lloq"].mask(here, assumed)
+    table["limit_assumed"] = table["limit_assumed"] | here
+
+
+def without_duplicates(samples: pd.DataFrame, problems: list[Problem]) -> pd.DataFrame:
+    """Exclude samples that stand twice; the same sample with two levels is a problem.
+
+    A sample is a patient, assay, specimen and time; rows that are excluded or without
+    a result do not count.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"patient": [1, 1], "time": [7, 7], "level": [3, 3]})
+    >>> section = SamplesFile(file="samples", assay="flow")
+    >>> table = samples_of(Sheet.of_frame(frame, section), section, {})
+    >>> without_duplicates(table, [])["reason"].tolist()
+    ['', 'stands twice: the same as row 2 of samples']
+    """
+    key = ["patient", "assay", "specimen", "time"]
+    usable = samples[~samples["excluded"] & (samples["state"] != "missing")]
+    firsts = usable.drop_duplicates(key)
+    again = usable.loc[usable.index.difference(firsts.index)]
+    if again.empty:
+        return samples
+    pairs = again[[*key, "level", "state", "reported", "file", "row"]].reset_index()
+    pairs = pairs.merge(firsts, on=key, how="inner", suffixes=("", "_first"))
+    same = (pairs["state"] == pairs["state_first"]) & (
+        (pairs["level"] == pairs["level_first"])
+        | (pairs["level"].isna() & pairs["level_first"].isna())
+    )
+    place = (
+        "row "
+        + pairs["row_first"].astype(str)
+        + " of "
+        + pairs["file_first"].astype(str)
+    )
+    twice = pairs.loc[same, "index"]
+    excluded = samples.copy()
+    excluded.loc[twice, "excluded"] = True
+    reasons = ("stands twice: the same as " + place[same]).to_numpy()
+    excluded.loc[twice, "reason"] = reasons
+    pairs["place"] = place
+    problems += [
+        Problem(
+            f"another level of the same sample ({row['reported_first']!r}) stands in "
+            f"{row['place']}",
+            "Keep one of them, or tell them apart by time or specimen.",
+            file=row["file"],
+            row=int(row["row"]),
+            patient=row["patient"],
+            column="level",
+            value=row["reported"],
+        )
+        for row in pairs[~same].to_dict("records")
+    ]
+    return excluded

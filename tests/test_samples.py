@@ -1,0 +1,184 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from cellpk import DataError, Study
+
+SETTINGS = {"study": {"id": "A", "infusion_day": 0}}
+
+
+def study_of(*rows, settings=None, **constant):
+    """Make a study of rows (level, further columns)."""
+    table = [
+        {"patient": "1", "time": i, "assay": "qpcr", **constant, "level": level, **more}
+        for i, (level, more) in enumerate(rows)
+    ]
+    frame = pd.DataFrame(table, dtype=object)
+    return Study.from_frames(samples=frame, settings={**SETTINGS, **(settings or {})})
+
+
+def problem_of(*rows, **constant):
+    with pytest.raises(DataError) as caught:
+        study_of(*rows, **constant)
+    (problem,) = caught.value.problems
+    return problem
+
+
+def only(study):
+    return study.samples.iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("level", "limits", "state"),
+    [
+        (100, {"lloq": 50}, "quantified"),
+        (50, {"lloq": 50}, "quantified"),
+        (49, {"lloq": 50}, "below"),
+        (49, {"lloq": 50, "llod": 20}, "detected"),
+        (19, {"lloq": 50, "llod": 20}, "below"),
+        (0, {"lloq": 50}, "below"),
+        (0, {"llod": 20}, "below"),
+        (1001, {"uloq": 1000}, "above"),
+        ("<LLOQ", {"lloq": 50}, "below"),
+        ("<20", {"lloq": 50, "llod": 20}, "below"),
+        ("", {"lloq": 50}, "missing"),
+        (None, {}, "missing"),
+    ],
+)
+def test_a_level_is_held_against_its_limits(level, limits, state):
+    sample = only(study_of((level, limits)))
+    assert sample["state"] == state
+    assert np.isfinite(sample["level"]) == (state in {"quantified", "detected"})
+    for name in ("lloq", "llod", "uloq"):
+        np.testing.assert_equal(sample[name], float(limits.get(name, np.nan)))
+
+
+def test_a_limit_in_the_text_is_the_limit_of_that_sample():
+    samples = study_of(("<50", {}), (">1e6", {}), (80, {})).samples
+    assert samples["state"].tolist() == ["below", "above", "quantified"]
+    np.testing.assert_array_equal(samples["lloq"], [50, np.nan, np.nan])
+    np.testing.assert_array_equal(samples["uloq"], [np.nan, 1e6, np.nan])
+    assert samples["reported"].tolist() == ["<50", ">1e6", "80"]
+
+
+def test_a_text_and_a_column_may_not_state_different_limits():
+    assert "different limits" in problem_of(("<100", {"lloq": 50})).what
+    assert "different limits" in problem_of((">100", {"uloq": 500})).what
+
+
+def test_a_stated_state_wins_over_what_the_level_says():
+    study = study_of((50, {"state": "below", "lloq": 50}))
+    assert only(study)["state"] == "below"
+    assert np.isnan(only(study)["level"])
+
+
+def test_limits_of_the_assay_fill_in_where_samples_state_none():
+    settings = {"limits": {"qpcr": {"lloq": 50, "llod": 10}}}
+    samples = study_of((20, {}), (20, {"lloq": 15}), settings=settings).samples
+    assert samples["state"].tolist() == ["detected", "quantified"]
+    assert samples["lloq"].tolist() == [50, 15]
+    assert not samples["limit_assumed"].any()
+
+
+def test_a_zero_needs_a_limit_or_a_rule():
+    problem = problem_of((0, {}))
+    assert "zero = 'below'" in problem.todo
+    settings = {"limits": {"qpcr": {"zero": "below"}}}
+    sample = only(study_of((0, {}), settings=settings))
+    assert sample["state"] == "below"
+    assert np.isnan(sample["lloq"])
+    assert sample["reported"] == "0"
+
+
+def test_an_assumed_limit_stands_only_where_nobody_knows_the_limit():
+    limits = {"zero": "below", "assumed_lloq": 5, "why": "it is usual"}
+    rows = [(0, {}), ("BLQ", {}), ("<20", {}), (3, {}), (0, {"lloq": 50})]
+    study = study_of(*rows, settings={"limits": {"qpcr": limits}})
+    samples = study.samples
+    np.testing.assert_array_equal(samples["lloq"], [5, 5, 20, np.nan, 50])
+    assert samples["limit_assumed"].tolist() == [True, True, False, False, False]
+    assert samples["state"].tolist() == ["below"] * 3 + ["quantified", "below"]
+    (what,) = study.problems["what"]
+    assert what.startswith("2 samples of qpcr are reported as '0', 'BLQ' with no limit")
+    assert what.endswith("take 5 copies/ug as their limit, an assumption: it is usual")
+
+
+def test_levels_and_limits_come_in_the_unit_of_the_assay():
+    rows = [(0.3, {"lloq": 0.01}), ("<0.02", {}), (0.004, {"lloq": 0.01})]
+    study = study_of(*rows, unit="10^9/L", assay="flow")
+    assert study.samples["unit"].unique().tolist() == ["cells/uL"]
+    assert study.samples["level"][0] == pytest.approx(300, rel=1e-12)
+    np.testing.assert_allclose(study.samples["lloq"], [10, 20, 10], rtol=1e-12)
+    assert study.samples["state"][2] == "below"
+
+
+def test_units_that_do_not_fit_the_assay_are_refused():
+    problem = problem_of((3, {}), assay="qpcr", unit="cells/uL")
+    assert "'cells/uL' does not fit the assay 'qpcr'" in problem.what
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "what"),
+    [
+        ((-4, {}), "level", "cannot be negative"),
+        (("<-4", {}), "level", "a limit is above 0"),
+        (("lots", {}), "level", "neither a number nor a text"),
+        ((float("inf"), {}), "level", "neither a number nor a text"),
+        (("1,5", {}), "level", "neither a number nor a text"),
+        ((3, {"time": ""}), "time", "'time' is missing"),
+        ((3, {"time": "noon"}), "time", "'time' is not a number"),
+        ((3, {"patient": " "}), "patient", "the patient is missing"),
+        ((3, {"lloq": 0}), "lloq", "'lloq' is not above 0"),
+        ((3, {"lloq": "x"}), "lloq", "'lloq' is not a number"),
+        ((3, {"lloq": 1, "llod": 2}), "llod", "'llod' is above 'lloq'"),
+        ((3, {"lloq": 9, "uloq": 2}), "lloq", "'lloq' is above 'uloq'"),
+        ((3, {"assay": "qpcrr"}), "assay", "the assay is not known"),
+        ((3, {"state": "belwo"}), "state", "the state is not known"),
+        (("", {"state": "quantified"}), "level", "there is no level"),
+        ((3, {"excluded": "maybe"}), "excluded", "'excluded' is not a flag"),
+        ((3, {"nominal_time": "D1"}), "nominal_time", "is not a number"),
+    ],
+)
+def test_what_is_impossible_is_told_with_its_place(row, column, what):
+    problem = problem_of((8, {"patient": "2"}), row)
+    assert what in problem.what
+    assert (problem.file, problem.row, problem.column) == ("samples", 3, column)
+    assert problem.severity == "error"
+    assert problem.todo
+
+
+def test_many_equal_problems_are_one_sentence():
+    problem = problem_of(*[(3, {"assay": "pcr"})] * 30)
+    assert problem.row == 2
+    assert "in 29 more rows: 3, 4, 5" in problem.what
+    assert "'qpcr'" in problem.todo
+
+
+def test_the_same_sample_with_another_level_is_refused():
+    problem = problem_of((3, {"time": 7}), (4, {"time": 7}))
+    assert "another level of the same sample ('3')" in problem.what
+    assert (problem.row, problem.value) == (3, "4")
+
+
+def test_the_same_sample_twice_counts_once_and_stays_in_the_table():
+    rows = [(3, {"time": 7})] * 2 + [("ND", {"time": 8})] * 2
+    study = study_of(*rows, lloq=1)
+    assert study.samples["excluded"].tolist() == [False, True, False, True]
+    assert study.samples["reason"][1] == "stands twice: the same as row 2 of samples"
+    assert study.counts["used"] == 2
+    assert study.counts["excluded"] == 2
+    assert study.problems["row"].tolist() == [3, 5]
+
+
+def test_what_is_excluded_or_missing_is_no_second_sample():
+    rows = [(3, {"excluded": 1}), (4, {}), ("", {})]
+    study = study_of(*rows, time=7)
+    assert study.counts["used"] == 1
+    assert study.samples["reason"].tolist()[0] == "excluded in the file"
+
+
+def test_other_specimens_and_assays_are_other_samples():
+    rows = [(3, {"specimen": "blood"}), (4, {"specimen": "marrow"}), (5, {})]
+    study = study_of(*rows, time=7)
+    assert study.counts["used"] == 3
+    assert len(study.select("qpcr", specimen="marrow")) == 1
