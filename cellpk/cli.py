@@ -1,0 +1,195 @@
+"""The shell's door: ``cellpk demo | report | check | nca | models``."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from cellpk.errors import CellpkError, Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cellpk.kinetics.nca import Metrics
+    from cellpk.study.study import Study
+
+_Progress = Callable[[int, int, str], None]
+
+
+class _Commands(TyperGroup):
+    """Says what went wrong in words, where a traceback would help nobody."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (CellpkError, OSError) as error:
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_StudyFile = Annotated[
+    Path, typer.Argument(metavar="STUDY.TOML", help="Names the study's files.")
+]
+_Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")]
+
+
+def _print_version(*, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"cellpk {version('cellpk')}")
+        raise typer.Exit
+
+
+_Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
+]
+
+
+@app.callback()
+def _cellpk(*, version: _Version = False) -> None:
+    """CAR-T cellular kinetics: from study files to metrics, fits and the report."""
+
+
+@app.command()
+def demo(
+    output: _Output = Path("cellpk-demo"),
+    seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = 1,
+) -> None:
+    """Simulate a small trial, analyse it like a real one and write the report."""
+    from cellpk.study.formats import tidy
+    from cellpk.trial.simulate import simulate_study
+
+    folder = output / "study"
+    tidy.write(simulate_study(seed=seed), folder)
+    typer.echo(f"Simulated a study, of no real patients: {folder / 'study.toml'}")
+    report(folder / "study.toml", output)
+
+
+@app.command()
+def report(study: _StudyFile, output: _Output = Path("out")) -> None:
+    """Analyse a study; write the report, its tables and a manifest."""
+    read = _read(study)
+    typer.echo(repr(read))
+    from cellpk.reporting.section import analyse
+
+    with _progress() as progress:
+        written = analyse(read, progress=progress).write(output, progress=progress)
+    typer.echo(f"Report: {written[0]}")
+    typer.echo(f"Its tables, figures and manifest: {len(written) - 1} files beside it")
+
+
+@app.command()
+def check(study: _StudyFile) -> None:
+    """Read a study; say what it holds and what is doubtful in it."""
+    read = _read(study)
+    typer.echo(repr(read))
+    for name, count in read.counts.items():
+        typer.echo(f"{count:>8}  {name.replace('_', ' ')}")
+    problems = read.problems
+    for severity in ("warning", "note"):
+        rows = problems.loc[problems["severity"] == severity]
+        typer.echo(f"\n{len(rows)} {severity}{'s' if len(rows) != 1 else ''}")
+        plain = rows.astype(object).where(rows.notna(), None)
+        for row in plain.to_dict(orient="records"):
+            problem = Problem(**{str(name): value for name, value in row.items()})
+            typer.echo(str(problem))
+
+
+@app.command("nca")
+def write_metrics(study: _StudyFile, output: _Output = Path("out")) -> None:
+    """Write each patient's metrics, their units, and why some are missing."""
+    from cellpk.kinetics.nca import nca
+
+    metrics = nca(_read(study))
+    tables = {
+        "metrics": metrics.table,
+        "reasons": metrics.reasons,
+        "units": _units(metrics),
+    }
+    output.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        path = output / f"{name}.csv"
+        table.to_csv(path, index=False, lineterminator="\n")
+        typer.echo(path)
+
+
+@app.command()
+def models(
+    name: Annotated[
+        str, typer.Argument(help="A model or its file; without it, all are listed.")
+    ] = "",
+) -> None:
+    """List the models, or print the equations and parameters of one."""
+    from cellpk.model.library import list_models, load_model
+
+    if name:
+        typer.echo(repr(load_model(name)))
+        return
+    listed = list_models()
+    for model, title, source in zip(
+        listed["name"], listed["title"], listed["source"], strict=True
+    ):
+        typer.echo(f"{model}\n  {title}\n  {source}")
+
+
+def _read(path: Path) -> "Study":
+    from cellpk.study.reading import read_study
+
+    return read_study(path)
+
+
+def _units(metrics: "Metrics") -> "pd.DataFrame":
+    """Return the unit of each metric of each assay, one a row."""
+    import pandas as pd
+
+    rows = [
+        (assay, metric, unit)
+        for assay in metrics.table["assay"].unique()
+        for metric, unit in metrics.units(assay).items()
+    ]
+    return pd.DataFrame(rows, columns=["assay", "metric", "unit"])
+
+
+@contextmanager
+def _progress() -> Iterator[_Progress]:
+    """Yield what shows progress: a bar on a terminal, plain lines in a log."""
+    if not sys.stderr.isatty():
+        yield _log
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()
+    console = Console(stderr=True)
+    with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
+        bar = bars.add_task("", total=None)
+
+        def show(done: int, total: int, text: str) -> None:
+            bars.update(bar, completed=done, total=total, description=escape(text))
+
+        yield show
+
+
+def _log(done: int, _total: int, text: str) -> None:
+    """Write a line when a part of the work begins."""
+    if done == 0:
+        typer.echo(text.partition(":")[0], err=True)

@@ -1,0 +1,175 @@
+"""The shell's door says what it did, and in words what went wrong."""
+
+import io
+import re
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import cellpk as ck
+from cellpk import cli
+from cellpk.study.formats import tidy
+
+HEAVY = ("numpy", "pandas", "scipy", "pymc", "matplotlib", "lmfit", "pydantic", "rich")
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    tidy.write(ck.simulate_study(seed=1), folder)
+    return folder / "study.toml"
+
+
+def run(*words):
+    return CliRunner().invoke(cli.app, [str(word) for word in words])
+
+
+def shell(*words):
+    return subprocess.run(
+        [sys.executable, "-m", "cellpk", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_nothing_heavy_is_imported_before_it_is_used():
+    code = f"""
+import cellpk, cellpk.cli, sys
+print([name for name in {HEAVY} if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_python_m_cellpk_prints_its_version():
+    done = shell("--version")
+    assert done.returncode == 0
+    assert done.stdout == f"cellpk {ck.__version__}\n"
+
+
+def test_help_names_every_command():
+    done = run("--help")
+    assert done.exit_code == 0
+    for command in ("demo", "report", "check", "nca", "models"):
+        assert command in done.output
+
+
+@pytest.mark.parametrize("command", ["check", "nca", "report"])
+def test_a_path_that_does_not_exist_is_an_error_in_words(command, tmp_path):
+    done = shell(command, tmp_path / "nowhere.toml")
+    assert done.returncode == 1
+    assert "nowhere.toml" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not done.stdout
+
+
+def test_an_output_that_cannot_be_written_is_an_error_in_words(study, tmp_path):
+    taken = tmp_path / "taken"
+    taken.write_text("not a folder")
+    done = run("nca", study, "-o", taken)
+    assert done.exit_code == 1
+    assert "taken" in done.output
+
+
+def test_check_counts_what_was_read_and_tells_what_is_doubtful(study):
+    done = run("check", study)
+    read = ck.read_study(study)
+    assert done.exit_code == 0
+    assert repr(read) in done.output
+    for name, count in read.counts.items():
+        assert re.search(rf"\b{count}  {name}\b", done.output)
+    warnings, notes = done.output.split(" notes\n")
+    assert "1 warning\n" in warnings
+    for problem in read.problems.itertuples():
+        part = warnings if problem.severity == "warning" else notes
+        assert problem.what in part
+
+
+def test_check_lists_everything_that_is_impossible(study, tmp_path):
+    for path in study.parent.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    samples = pd.read_csv(tmp_path / "samples.csv", dtype=str)
+    quantified = samples.index[samples["state"] == "quantified"]
+    samples.loc[quantified[0], "level"] = "-7"
+    samples.loc[quantified[1], "time"] = "Monday"
+    samples.to_csv(tmp_path / "samples.csv", index=False)
+    done = run("check", tmp_path / "study.toml")
+    with pytest.raises(ck.DataError) as error:
+        ck.read_study(tmp_path / "study.toml")
+    assert done.exit_code == 1
+    assert str(error.value) in done.output
+    assert "'-7'" in done.output
+    assert "'Monday'" in done.output
+
+
+def test_nca_writes_metrics_reasons_and_units(study, tmp_path):
+    done = run("nca", study, "-o", tmp_path / "new" / "out")
+    assert done.exit_code == 0
+    read = {
+        name: pd.read_csv(tmp_path / "new" / "out" / f"{name}.csv")
+        for name in ("metrics", "reasons", "units")
+    }
+    metrics = ck.nca(ck.read_study(study))
+    assert read["metrics"]["cmax"].tolist() == pytest.approx(
+        metrics.table["cmax"].tolist(), nan_ok=True
+    )
+    assert len(read["reasons"]) == len(metrics.table)
+    units = read["units"].set_index(["assay", "metric"])["unit"]
+    assert units["qpcr", "cmax"] == "copies/ug"
+    assert set(units["flow"].index) <= set(read["metrics"].columns)
+
+
+def test_models_lists_every_model_and_prints_one():
+    listed = [line for line in run("models").output.splitlines() if line[0] != " "]
+    assert listed == ck.list_models()["name"].tolist()
+    printed = run("models", listed[0])
+    assert printed.output == f"{ck.load_model(listed[0])!r}\n"
+
+
+def test_a_model_that_is_not_known_offers_the_nearest():
+    done = run("models", "stein_2019_tisagenlecleucell")
+    assert done.exit_code == 1
+    assert "Did you mean 'stein_2019_tisagenlecleucel'?" in done.output
+
+
+def test_a_log_gets_one_plain_line_per_step(capsys):
+    with cli._progress() as progress:
+        for done in range(3):
+            progress(done, 3, f"fitting: patient {done}")
+        progress(0, 1, "writing")
+    lines = capsys.readouterr().err
+    assert lines == "fitting\nwriting\n"
+
+
+def test_a_terminal_gets_a_bar(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    with cli._progress() as progress:
+        progress(1, 2, "fitting [patient 7]")
+    assert "fitting [patient 7]" in terminal.getvalue()
+    assert "50%" in terminal.getvalue()
+
+
+@pytest.mark.slow
+def test_demo_writes_a_report_that_says_simulated(tmp_path):
+    done = shell("demo", "-o", tmp_path / "demo")
+    assert done.returncode == 0, done.stderr
+    assert not CONTROL.search(done.stdout + done.stderr)
+    report = (tmp_path / "demo" / "report.html").read_text(encoding="utf-8")
+    assert "simulated" in report.casefold()
+    again = ck.read_study(tmp_path / "demo" / "study" / "study.toml")
+    assert again == ck.simulate_study(seed=1)
+    assert str(tmp_path / "demo" / "report.html") in done.stdout
