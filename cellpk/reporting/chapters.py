@@ -1,0 +1,190 @@
+"""What stands in each section of the report: sentences, tables, figures."""
+
+import math
+from typing import TYPE_CHECKING
+
+from cellpk.reporting.exhibit import Exhibit
+from cellpk.reporting.facts import fitted_sentences, odds_sentence, peak_sentence
+from cellpk.reporting.figures.associations import cytokine as cytokine_figure
+from cellpk.reporting.figures.associations import (
+    exposure_response as exposure_response_figure,
+)
+from cellpk.reporting.figures.groups import metrics_by
+from cellpk.reporting.figures.levels import profiles
+from cellpk.reporting.figures.panels import fits as fits_figure
+from cellpk.reporting.figures.panels import pages
+from cellpk.reporting.material import Material, Section
+from cellpk.reporting.phrases import say
+from cellpk.reporting.tables.accounting import analysis_set, problems, samples_by_visit
+from cellpk.reporting.tables.estimates import (
+    fit_remarks,
+    individual_fits,
+    prior,
+)
+from cellpk.reporting.tables.links import cytokine as cytokine_table
+from cellpk.reporting.tables.links import exposure_response as exposure_response_table
+from cellpk.reporting.tables.metrics import kinetics
+from cellpk.study.assays import ASSAYS
+
+if TYPE_CHECKING:
+    from cellpk.study.study import Study
+
+EARLY = 35.0
+"""Day up to which early levels are drawn apart: the visit of day 28 with its window."""
+
+
+def chapters(material: Material) -> tuple[Section, ...]:
+    """Return the sections of the report in order.
+
+    Parameters
+    ----------
+    material : Material
+        Everything that the report is made from.
+
+    Returns
+    -------
+    tuple of Section
+        A section without anything to show says why.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> whole = ck.simulate_study(seed=1).samples
+    >>> flow = whole.query("patient == 'S02' and assay == 'flow'")
+    >>> study = ck.Study.from_frames(flow)
+    >>> [each.name for each in chapters(Material(study, ck.nca(study)))][:3]
+    ['data', 'samples', 'kinetics']
+    """
+    return (
+        _data(material),
+        _samples(material),
+        _kinetics(material),
+        _fits(material),
+        _responses(material),
+        _cytokines(material),
+        _methods(material),
+    )
+
+
+def _data(material: Material) -> Section:
+    study, by = material.study, material.columns
+    counts = study.problems["severity"].value_counts()
+    found = say(
+        "problems", warnings=counts.get("warning", 0), notes=counts.get("note", 0)
+    )
+    shown = [problems(study)] if len(study.problems) else []
+    return Section(
+        name="data",
+        title="Data and problems",
+        text=(found if shown else say("no_problems"),),
+        exhibits=(*shown, analysis_set(study, material.metrics, by=by)),
+    )
+
+
+def _samples(material: Material) -> Section:
+    study = material.study
+    cytokine = study.settings.analysis.cytokine
+    assays = [*study.kinetic_assays, *([cytokine] if cytokine in study.assays else [])]
+    return Section(
+        name="samples",
+        title="Samples",
+        exhibits=tuple(samples_by_visit(study, assay=assay) for assay in assays),
+    )
+
+
+def _kinetics(material: Material) -> Section:
+    exhibits: list[Exhibit] = []
+    for assay in material.study.kinetic_assays:
+        exhibits += _of_assay(material, assay)
+    return Section(
+        name="kinetics",
+        title="Kinetics",
+        text=material.omitted.get("kinetics", ()),
+        exhibits=tuple(exhibits),
+    )
+
+
+def _of_assay(material: Material, assay: str) -> list[Exhibit]:
+    """Return profiles and metrics of one assay; the main one has them by group too."""
+    study, metrics, columns = material.study, material.metrics, material.columns
+    last = float(study.select(assay)["time"].max())
+    exhibits: list[Exhibit] = [profiles(study, by=columns, assay=assay)]
+    if last > 2 * EARLY:
+        exhibits.append(profiles(study, by=columns, assay=assay, until=EARLY))
+    exhibits.append(kinetics(metrics, study, by=columns, assay=assay))
+    if material.by and material.by != columns and assay == study.main_assay:
+        until = EARLY if last > 2 * EARLY else last
+        exhibits += [
+            profiles(study, by=material.by, assay=assay, until=until),
+            kinetics(metrics, study, by=material.by, assay=assay),
+            metrics_by(metrics, study, by=material.by, assay=assay),
+        ]
+    return exhibits
+
+
+def _fits(material: Material) -> Section:
+    fits, study = material.fits, material.study
+    exhibits: list[Exhibit] = []
+    text = material.omitted.get("fits", ())
+    if fits is not None:
+        text = (*fitted_sentences(fits), *text)
+        exhibits = [individual_fits(fits, study), fit_remarks(fits, study)]
+        until = _last_quantified(study, fits.assay)
+        exhibits += [
+            fits_figure(fits, study, page=n + 1, until=until)
+            for n in range(pages(fits))
+        ]
+    return Section("fits", "Individual fits", text, exhibits=tuple(exhibits))
+
+
+def _last_quantified(study: "Study", assay: str) -> float:
+    """Return the end of the week of the last quantified level; day 28 at least."""
+    samples = study.select(assay)
+    times = samples.loc[samples["state"] == "quantified", "time"]
+    return max(7.0 * math.ceil(times.max() / 7), 28.0) if len(times) else 28.0
+
+
+def _responses(material: Material) -> Section:
+    results, study = material.responses, material.study
+    exhibits: list[Exhibit] = [
+        exposure_response_figure(result, study) for result in results
+    ]
+    if results:
+        exhibits.insert(0, exposure_response_table(results, study))
+    return Section(
+        name="exposure-response",
+        title="Exposure-response",
+        text=material.omitted.get("responses", ()),
+        points=tuple(odds_sentence(result) for result in results),
+        exhibits=tuple(exhibits),
+    )
+
+
+def _cytokines(material: Material) -> Section:
+    results, study = material.cytokines, material.study
+    exhibits: list[Exhibit] = []
+    for result in results:
+        exhibits += [cytokine_table(result, study), cytokine_figure(result, study)]
+    name = study.settings.analysis.cytokine
+    label = ASSAYS[name].axis if name in ASSAYS else name
+    return Section(
+        name="cytokine",
+        title=f"{label} and exposure",
+        text=material.omitted.get("cytokines", ()),
+        points=tuple(peak_sentence(result) for result in results),
+        exhibits=tuple(exhibits),
+    )
+
+
+def _methods(material: Material) -> Section:
+    fits = material.fits
+    points = [*material.metrics.rules]
+    for result in material.responses:
+        points += [line for line in result.prior if line not in points]
+    return Section(
+        name="methods",
+        title="Methods and rules",
+        points=tuple(points),
+        listings=(repr(fits.model),) if fits is not None else (),
+        exhibits=(prior(fits, material.study),) if fits is not None else (),
+    )

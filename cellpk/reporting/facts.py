@@ -1,0 +1,203 @@
+"""The key facts of a study in fixed sentences: numbers, and nothing else."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cellpk.reporting.labels import labels_of
+from cellpk.reporting.material import Material
+from cellpk.reporting.phrases import say
+from cellpk.reporting.printed import by_kind, fixed, level, percent, probability
+from cellpk.reporting.summary import FEW, summarise
+from cellpk.reporting.values import summarised
+from cellpk.study.assays import ASSAYS
+from cellpk.study.units import pretty
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cellpk.fit.individual import IndividualFits
+    from cellpk.kinetics.nca import Metrics
+    from cellpk.outcomes.cytokines import CytokineAssociation
+    from cellpk.outcomes.exposure_response import ExposureResponse
+    from cellpk.study.study import Study
+
+HEADLINES = ("cmax", "tmax", "auc_0_28")
+"""Metrics of the key facts."""
+
+
+def facts(material: Material) -> tuple[str, ...]:
+    """Return the key facts: fixed sentences with numbers, nothing else.
+
+    Parameters
+    ----------
+    material : Material
+        Everything that the report is made from.
+
+    Returns
+    -------
+    tuple of str
+        Patients and samples, peak and area of the main assay, fits, associations.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> study = ck.simulate_study(seed=1)
+    >>> facts(Material(study, ck.nca(study)))[0][:12]
+    '18 patients;'
+    """
+    study = material.study
+    if not study.main_assay:
+        return (say("no_assay"),)
+    lines = [*_counted(study, material.metrics), *_summaries(study, material.metrics)]
+    if material.fits is not None:
+        lines += fitted_sentences(material.fits)
+    lines += [odds_sentence(result) for result in material.responses]
+    lines += [peak_sentence(result) for result in material.cytokines]
+    return tuple(lines)
+
+
+def _counted(study: "Study", metrics: "Metrics") -> list[str]:
+    """Say how many patients and samples there are, and how many are below the limit."""
+    assay = study.main_assay
+    samples = study.select(assay)
+    peaks = summarised(metrics, assay).query("metric == 'cmax' and value.notna()")
+    quantified = peaks.groupby("patient")["value"].max() > 0
+    below = int((samples["state"] == "below").sum())
+    label = ASSAYS[assay].label
+    lines = [
+        say(
+            "patients",
+            patients=len(study.patients),
+            sampled=len(quantified),
+            assay=label,
+        ),
+        say(
+            "samples",
+            samples=len(samples),
+            assay=label,
+            first=fixed(samples["time"].min(), 0),
+            last=fixed(samples["time"].max(), 0),
+            quantified=int((samples["state"] == "quantified").sum()),
+            below=below,
+            share=percent(100 * below / max(len(samples), 1)),
+        ),
+    ]
+    if not quantified.all():
+        never = int((~quantified).sum())
+        lines.append(say("never", never=never, sampled=len(quantified)))
+    return lines
+
+
+def _summaries(study: "Study", metrics: "Metrics") -> list[str]:
+    """Say the summary of each headline metric of the main assay."""
+    from cellpk.kinetics.metrics import METRICS
+
+    values = summarised(metrics, study.main_assay)
+    units = metrics.units(study.main_assay)
+    lines = []
+    for name in HEADLINES:
+        rows = values[(values["metric"] == name) & values["evaluable"]]
+        found = summarise(rows["value"])
+        metric = METRICS[name]
+        common = {"metric": metric.label, "unit": pretty(units[name]), "n": found.n}
+        if found.n_quantified < FEW:
+            lines.append(say("too_few", metric=metric.label, n=found.n_quantified))
+        elif metric.summary == "geometric":
+            mean = by_kind(found.geometric_mean, metric.unit_kind)
+            cv = percent(found.geometric_cv)
+            count = found.n_quantified
+            lines.append(say("geometric", **common, mean=mean, cv=cv, quantified=count))
+        else:
+            middle, low, high = (
+                by_kind(value, metric.unit_kind)
+                for value in (found.median, found.minimum, found.maximum)
+            )
+            common["unit"] = f"{common['unit']}s"  # medians are of times: days
+            lines.append(say("median", **common, median=middle, low=low, high=high))
+    return lines
+
+
+def fitted_sentences(fits: "IndividualFits") -> tuple[str, ...]:
+    """Say how many patients were fitted, how, and how many were not.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> whole = ck.simulate_study(seed=1)
+    >>> study = ck.Study.from_frames(whole.samples.query("patient == 'S02'"))
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> fitted_sentences(ck.fit_individuals(stein, study, starts=2))[0][:11]
+    'Model stein'
+    """
+    table = fits.table
+    methods = table["method"].value_counts()
+    states = table["status"].value_counts()
+    fitted = table["method"] != "none"
+    counts = say(
+        "fits",
+        model=fits.model.name,
+        ml=methods.get("ml", 0),
+        map=methods.get("map", 0),
+        never=states.get("never_expanded", 0),
+        refused=states.get("not_evaluable", 0),
+        converged=int(table.loc[fitted, "converged"].astype(bool).sum()),
+        fitted=int(fitted.sum()),
+    )
+    failed = int((table["status"].eq("expanded") & ~fitted).sum())
+    return (counts, say("failed", failed=failed)) if failed else (counts,)
+
+
+def odds_sentence(result: "ExposureResponse") -> str:
+    """Say the odds ratios of one outcome, per 10-fold and per 2-fold exposure.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> study = ck.simulate_study(seed=1)
+    >>> result = ck.exposure_response(ck.nca(study), study, draws=500)
+    >>> odds_sentence(result)[:35]
+    'Response (PR or better) against Cma'
+    """
+    row, labels = result.table.iloc[0], labels_of(result)
+    return say(
+        "odds",
+        outcome=labels.outcome,
+        exposure=labels.exposure,
+        assay=labels.assay,
+        events=row["events"],
+        n=row["n"],
+        positive=probability(row["pr_positive"]),
+        **_three(row, "ten", "odds_ratio_10fold"),
+        **_three(row, "two", "odds_ratio_2fold"),
+    )
+
+
+def peak_sentence(result: "CytokineAssociation") -> str:
+    """Say how a cytokine's peak goes with exposure, or why that cannot be said.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> study = ck.simulate_study(seed=1)
+    >>> peak_sentence(ck.cytokine_association(ck.nca(study), study))[:22]
+    'Peak IL-6 against Cmax'
+    """
+    row, labels = result.table.iloc[0], labels_of(result)
+    if np.isnan(row["slope"]):
+        return " ".join(result.notes)
+    return say(
+        "peak",
+        outcome=labels.outcome,
+        exposure=labels.exposure,
+        assay=labels.assay,
+        n=row["n"],
+        **_three(row, "ten", "fold_per_10fold"),
+        **_three(row, "two", "fold_per_2fold"),
+    )
+
+
+def _three(row: "pd.Series", slot: str, column: str) -> dict[str, str]:
+    """Print an estimate and the ends of its interval for the slots of a sentence."""
+    ends = ("", "_low", "_high")
+    return {f"{slot}{end}": level(row[f"{column}{end}"]) for end in ends}

@@ -1,0 +1,94 @@
+"""What the two sides of an association are called, with units."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cellpk.study.assays import ASSAYS
+from cellpk.study.units import pretty
+
+if TYPE_CHECKING:
+    from cellpk.outcomes.cytokines import CytokineAssociation
+    from cellpk.outcomes.exposure_response import ExposureResponse
+    from cellpk.study.study import Study
+
+    Result = ExposureResponse | CytokineAssociation
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What an association is called.
+
+    Parameters
+    ----------
+    outcome : str
+        Endpoint or cytokine.
+    exposure, unit : str
+        Exposure, and its unit as printed.
+    assay : str
+        Assay of the exposure.
+
+    Examples
+    --------
+    >>> Labels("Response", "Cmax", "cells/µL", "CAR-T cells by flow").axis
+    'Cmax (cells/µL), CAR-T cells by flow'
+    """
+
+    outcome: str
+    exposure: str
+    unit: str
+    assay: str
+
+    @property
+    def axis(self) -> str:
+        """What the axis of the exposure says."""
+        return f"{self.exposure} ({self.unit}), {self.assay}"
+
+
+def labels_of(result: "Result") -> Labels:
+    """Return what an association is called.
+
+    Parameters
+    ----------
+    result : ExposureResponse or CytokineAssociation
+        The association.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> study = ck.simulate_study(seed=1)
+    >>> labels_of(ck.cytokine_association(ck.nca(study), study)).outcome
+    'IL-6'
+    """
+    from cellpk.kinetics.metrics import METRICS
+    from cellpk.outcomes.endpoints import ENDPOINTS
+
+    row = result.table.iloc[0]
+    name = str(row["exposure"])
+    label = METRICS[name].label if name in METRICS else name
+    if "endpoint" in row:
+        outcome = ENDPOINTS[str(row["endpoint"])].label
+    else:
+        outcome = ASSAYS[str(row["cytokine"])].axis
+    unit = pretty(result.units["exposure"])
+    return Labels(outcome, label, unit, ASSAYS[str(row["assay"])].label)
+
+
+def is_simulated(result: object, study: "Study | None") -> bool:
+    """Tell whether a result comes from a simulated study.
+
+    Parameters
+    ----------
+    result : object
+        A result; one that knows it says so itself, as ``result.simulated``.
+    study : Study, optional
+        The study, where the result does not know.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> is_simulated(None, ck.simulate_study(seed=1))
+    True
+    """
+    if study is not None:
+        return study.settings.study.simulated
+    return bool(getattr(result, "simulated", False))

@@ -1,0 +1,399 @@
+"""The report: from a study to one page, its tables and a record of the run."""
+
+import html
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cellpk.errors import DataError, Problem, nearest
+from cellpk.reporting import manifest
+from cellpk.reporting.chapters import chapters
+from cellpk.reporting.exhibit import Exhibit
+from cellpk.reporting.facts import facts
+from cellpk.reporting.figures.drawing import Drawing
+from cellpk.reporting.material import Material, Section
+from cellpk.reporting.steps import Progress, Steps, silent
+from cellpk.reporting.table import Table
+from cellpk.reporting.tables.record import inputs
+
+if TYPE_CHECKING:
+    from cellpk.fit.individual import IndividualFits
+    from cellpk.kinetics.nca import Metrics
+    from cellpk.outcomes.cytokines import CytokineAssociation
+    from cellpk.outcomes.exposure_response import ExposureResponse
+    from cellpk.study.study import Study
+
+    Result = ExposureResponse | CytokineAssociation
+
+_CHOICES = ("study", "analysis", "limits")
+
+FORMATS = ("html",)
+"""What a report can be written as; tables and manifest are always written beside it."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Report:
+    """The cellular-kinetics section: sentences, tables and figures in order.
+
+    Parameters
+    ----------
+    material : Material
+        What it is made from.
+    elapsed : float
+        Seconds that the analysis took; stands in the manifest only.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> whole = ck.simulate_study(seed=1).samples
+    >>> flow = whole.query("patient == 'S02' and assay == 'flow'")
+    >>> study = ck.Study.from_frames(flow)
+    >>> report(study, ck.nca(study)).tables[0].number
+    'Table 1'
+    """
+
+    material: Material
+    elapsed: float = 0.0
+
+    @cached_property
+    def sections(self) -> tuple[Section, ...]:
+        """The sections, their tables and figures numbered in order."""
+        counts = {Table: 0, Drawing: 0}
+        words = {Table: "Table", Drawing: "Figure"}
+        numbered = []
+        for section in (*chapters(self.material), self._record()):
+            exhibits = []
+            for each in section.exhibits:
+                counts[type(each)] += 1
+                number = f"{words[type(each)]} {counts[type(each)]}"
+                exhibits.append(each.numbered(number))
+            numbered.append(replace(section, exhibits=tuple(exhibits)))
+        return tuple(numbered)
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """All tables in order."""
+        return tuple(each for each in self._exhibits if isinstance(each, Table))
+
+    @property
+    def figures(self) -> tuple[Drawing, ...]:
+        """All figures in order."""
+        return tuple(each for each in self._exhibits if isinstance(each, Drawing))
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """The key facts: fixed sentences with numbers."""
+        return facts(self.material)
+
+    @property
+    def title(self) -> str:
+        """What the study is called."""
+        about = self._about
+        return about.title or f"Study {about.id}"
+
+    @property
+    def subtitle(self) -> str:
+        """Study, data cut-off and what this is."""
+        about = self._about
+        cutoff = f" Data cut-off {about.cutoff}." if about.cutoff else ""
+        return f"Study {about.id}. Cellular kinetics.{cutoff}"
+
+    @property
+    def foot(self) -> str:
+        """Which run of which version wrote this."""
+        return (
+            f"Run {self.run_id}, cellpk {self.version}. Time and files: manifest.json."
+        )
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the data are simulated, which every page then says."""
+        return self._about.simulated
+
+    @property
+    def version(self) -> str:
+        """The version of cellpk."""
+        return version("cellpk")
+
+    @cached_property
+    def run_id(self) -> str:
+        """Name of the run: the same for the same inputs, settings and versions."""
+        return manifest.run_id(self.material.study)
+
+    def write(
+        self,
+        folder: str | Path,
+        formats: Sequence[str] = ("html",),
+        progress: Progress | None = None,
+    ) -> list[Path]:
+        """Write the report, the numbers behind its tables and figures, and the record.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Where to write: ``report.html``, ``tables/*.csv``, ``figures/*.csv`` and
+            ``manifest.json``. The same inputs give the same bytes; only the manifest
+            holds times.
+        formats : sequence of str
+            What to write the report as, of ``FORMATS``.
+        progress : callable, optional
+            Called with steps done, steps in all and what is done now.
+
+        Returns
+        -------
+        list of Path
+            The files, the report first and the manifest last.
+
+        Raises
+        ------
+        DataError
+            If a format is not known.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import cellpk as ck
+        >>> whole = ck.simulate_study(seed=1).samples
+        >>> flow = whole.query("patient == 'S02' and assay == 'flow'")
+        >>> study = ck.Study.from_frames(flow)
+        >>> files = report(study, ck.nca(study)).write(tempfile.mkdtemp())
+        >>> files[0].name, files[-1].name
+        ('report.html', 'manifest.json')
+        """
+        start = time.perf_counter()
+        unknown = [name for name in formats if name not in FORMATS]
+        if unknown:
+            what = "a report cannot be written as this"
+            raise DataError(
+                Problem(what, nearest(unknown[0], FORMATS), value=unknown[0])
+            )
+        from cellpk.reporting.html import page
+
+        tell = progress or silent
+        folder = Path(folder)
+        written = []
+        if "html" in formats:
+            written.append(_written(folder / "report.html", page(self, tell)))
+        tell(0, 1, "Writing the tables")
+        for kind, exhibits in (("tables", self.tables), ("figures", self.figures)):
+            written += [
+                _written(folder / kind / f"{each.name}.csv", each.to_csv())
+                for each in exhibits
+            ]
+        record = manifest.manifest(
+            self.material.study,
+            written,
+            folder=folder,
+            elapsed=self.elapsed + time.perf_counter() - start,
+            found=self._found(),
+        )
+        tell(1, 1, "Writing the tables")
+        return [*written, manifest.write(record, folder / "manifest.json")]
+
+    def __repr__(self) -> str:
+        made = self.material
+        fitted = (
+            0 if made.fits is None else int((made.fits.table["method"] != "none").sum())
+        )
+        return (
+            f"Report {self._about.id}: {len(made.study.patients)} patients, {fitted} "
+            f"individual fits, {len(made.responses)} exposure-response and "
+            f"{len(made.cytokines)} cytokine associations"
+        )
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<li>{html.escape(fact)}</li>" for fact in self.facts)
+        return f"<p><b>{html.escape(repr(self))}</b></p><ul>{lines}</ul>"
+
+    @property
+    def _about(self) -> Any:
+        return self.material.study.settings.study
+
+    @property
+    def _exhibits(self) -> tuple[Exhibit, ...]:
+        return tuple(each for section in self.sections for each in section.exhibits)
+
+    def _record(self) -> Section:
+        """Return the last section: what was read, with which settings and versions."""
+        study = self.material.study
+        used = ", ".join(f"{name} {v}" for name, v in manifest.versions().items())
+        settings = study.settings.resolved()
+        chosen = {name: settings[name] for name in _CHOICES if settings.get(name)}
+        return Section(
+            name="reproducibility",
+            title="Reproducibility",
+            text=(
+                f"Run {self.run_id}: the same inputs, settings and versions give the "
+                "same run and the same bytes.",
+                f"cellpk {self.version}; {used}.",
+                "The settings of the analysis; those of the files stand in the manifest.",
+            ),
+            listings=(manifest.dumped(chosen),),
+            exhibits=(inputs(study),),
+        )
+
+    def _found(self) -> dict[str, Any]:
+        """Return what the manifest says of fits and results."""
+        material = self.material
+        fits = material.fits
+        states = ["patient", "status", "method", "converged"]
+        return {
+            "fits": [] if fits is None else manifest.records(fits.table[states]),
+            "not_fitted": [] if fits is None else manifest.records(fits.failed),
+            "results": [
+                {
+                    **manifest.records(result.table)[0],
+                    "excluded": manifest.records(result.excluded),
+                }
+                for result in (*material.responses, *material.cytokines)
+            ],
+            "not_done": [line for lines in material.omitted.values() for line in lines],
+        }
+
+
+def report(
+    study: "Study",
+    metrics: "Metrics",
+    fits: "IndividualFits | None" = None,
+    *results: "Result",
+    omitted: Mapping[str, tuple[str, ...]] | None = None,
+) -> Report:
+    """Put a study's results together as a report.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    metrics : Metrics
+        Its metrics.
+    fits : IndividualFits, optional
+        Its individual fits.
+    *results : ExposureResponse or CytokineAssociation
+        What exposure goes with, in the order of printing.
+    omitted : mapping, optional
+        What could not be done and why, by section: ``"kinetics"``, ``"fits"``,
+        ``"responses"``, ``"cytokines"``.
+
+    Returns
+    -------
+    Report
+        Ready to be written.
+
+    Raises
+    ------
+    DataError
+        If a result is of a kind that the report has no section for.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> whole = ck.simulate_study(seed=1).samples
+    >>> flow = whole.query("patient == 'S02' and assay == 'flow'")
+    >>> study = ck.Study.from_frames(flow)
+    >>> report(study, ck.nca(study))
+    Report study: 1 patients, 0 individual fits, 0 exposure-response and 0 cytokine
+    associations
+    """
+    from cellpk.outcomes.cytokines import CytokineAssociation
+    from cellpk.outcomes.exposure_response import ExposureResponse
+
+    kinds = (ExposureResponse, CytokineAssociation)
+    for result in results:
+        if not isinstance(result, kinds):
+            what = "the report has no section for this result"
+            known = " or ".join(kind.__name__ for kind in kinds)
+            raise DataError(Problem(what, f"Give {known}.", value=repr(result)))
+    return Report(
+        Material(
+            study,
+            metrics,
+            fits,
+            tuple(each for each in results if isinstance(each, ExposureResponse)),
+            tuple(each for each in results if isinstance(each, CytokineAssociation)),
+            omitted or {},
+        )
+    )
+
+
+def _written(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return path
+
+
+def analyse(study: "Study", *, progress: Progress | None = None) -> Report:
+    """Go the whole way by the study's settings: metrics, fits, associations, report.
+
+    A step that the data do not allow becomes a sentence of the report.
+
+    Parameters
+    ----------
+    study : Study
+        The study; ``study.settings.analysis`` names model, exposures and endpoints.
+    progress : callable, optional
+        Called with steps done, steps in all and what is done now, anew for each part.
+
+    Returns
+    -------
+    Report
+        Ready to be written.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> callable(analyse)
+    True
+    """
+    from cellpk.fit.individual import fit_individuals
+    from cellpk.kinetics.nca import nca
+    from cellpk.model.library import load_model
+
+    start = time.perf_counter()
+    settings = study.settings.analysis
+    tell = progress or silent
+    tell(0, 1, "Metrics")
+    metrics = nca(study)
+    model = load_model(settings.model)
+    tell(1, 1, "Metrics")
+    steps = Steps(tell)
+
+    def fit() -> "IndividualFits":
+        def each(done: int, total: int, text: str) -> None:
+            tell(done, total, f"Individual fits: {text}")
+
+        return fit_individuals(model, study, seed=settings.seed, progress=each)
+
+    fits = steps.do("fits", f"individual fits of {settings.model}", fit)
+    results = _associations(study, metrics, fits, steps)
+    made = report(study, metrics, fits, *results, omitted=steps.omitted)
+    return replace(made, elapsed=time.perf_counter() - start)
+
+
+def _associations(
+    study: "Study", metrics: "Metrics", fits: "IndividualFits | None", steps: Steps
+) -> "list[Result]":
+    """Relate each exposure of the settings to each outcome and to the cytokine."""
+    from cellpk.kinetics.metrics import METRICS
+    from cellpk.outcomes.cytokines import cytokine_association
+    from cellpk.outcomes.exposure_response import exposure_response
+
+    settings = study.settings.analysis
+    found: list[Result | None] = []
+    for exposure in settings.exposures:
+        source = metrics if exposure in METRICS or fits is None else fits
+        common = {"exposure": exposure, "seed": settings.seed}
+        for endpoint in settings.endpoints:
+            step = partial(
+                exposure_response, source, study, endpoint=endpoint, **common
+            )
+            found.append(steps.do("responses", f"{endpoint} against {exposure}", step))
+        step = partial(
+            cytokine_association, metrics, study, cytokine=settings.cytokine, **common
+        )
+        what = f"{settings.cytokine} against {exposure}"
+        found.append(steps.do("cytokines", what, step))
+    return [result for result in found if result is not None]

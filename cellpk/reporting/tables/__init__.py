@@ -1,0 +1,23 @@
+"""Tables: every function under ``@table`` in a file of this folder.
+
+``cellpk.tables.kinetics(metrics, study)`` returns a table: numbers and printed strings.
+"""
+
+from collections.abc import Callable
+
+from cellpk.errors import nearest
+from cellpk.reporting.discovery import import_all
+from cellpk.reporting.table import TABLES, Table
+
+import_all(__name__, __path__)
+
+
+def __getattr__(name: str) -> Callable[..., Table]:
+    if name not in TABLES:
+        message = f"there is no table {name!r}. {nearest(name, TABLES)}"
+        raise AttributeError(message)
+    return TABLES[name]
+
+
+def __dir__() -> list[str]:
+    return sorted(TABLES)
