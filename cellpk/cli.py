@@ -36,6 +36,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: rich would take as long to load as all else
 )
 _StudyFile = Annotated[
     Path, typer.Argument(metavar="STUDY.TOML", help="Names the study's files.")
@@ -67,7 +68,7 @@ def demo(
     output: _Output = Path("cellpk-demo"),
     seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = 1,
 ) -> None:
-    """Simulate a small trial, analyse it like a real one and write the report."""
+    """Simulate a small trial and write its report."""
     from cellpk.study.formats import tidy
     from cellpk.trial.simulate import simulate_study
 
@@ -79,7 +80,7 @@ def demo(
 
 @app.command()
 def report(study: _StudyFile, output: _Output = Path("out")) -> None:
-    """Analyse a study; write the report, its tables and a manifest."""
+    """Analyse a study: report, tables and manifest."""
     read = _read(study)
     typer.echo(repr(read))
     from cellpk.reporting.section import analyse
@@ -92,7 +93,7 @@ def report(study: _StudyFile, output: _Output = Path("out")) -> None:
 
 @app.command()
 def check(study: _StudyFile) -> None:
-    """Read a study; say what it holds and what is doubtful in it."""
+    """Say what a study holds and what is doubtful in it."""
     read = _read(study)
     typer.echo(repr(read))
     for name, count in read.counts.items():
@@ -109,7 +110,7 @@ def check(study: _StudyFile) -> None:
 
 @app.command("nca")
 def write_metrics(study: _StudyFile, output: _Output = Path("out")) -> None:
-    """Write each patient's metrics, their units, and why some are missing."""
+    """Write each patient's metrics, with units and reasons."""
     from cellpk.kinetics.nca import nca
 
     metrics = nca(_read(study))
@@ -131,7 +132,7 @@ def models(
         str, typer.Argument(help="A model or its file; without it, all are listed.")
     ] = "",
 ) -> None:
-    """List the models, or print the equations and parameters of one."""
+    """List the models, or print one."""
     from cellpk.model.library import list_models, load_model
 
     if name:

@@ -54,12 +54,12 @@ class Grid:
 
 def below(limit, mean, sd):
     """Points and weights of a normal distribution below a limit."""
-    x = np.linspace(min(mean, limit) - 9 * sd, limit, 500)
+    x = np.linspace(min(mean, limit) - 9 * sd, limit, 240)
     return x, _trapezoid(x, norm.pdf(x, mean, sd))
 
 
 def normal(mean, sd):
-    x = np.linspace(mean - 7 * sd, mean + 7 * sd, 301)
+    x = np.linspace(mean - 7 * sd, mean + 7 * sd, 121)
     return x, _trapezoid(x, norm.pdf(x, mean, sd))
 
 

@@ -222,11 +222,11 @@ def test_intervals_hold_the_true_slope_in_95_of_100_studies():
     from cellpk.outcomes.cytokines import _line
 
     held = 0
-    for _ in range(2000):
+    for _ in range(1000):
         x = rng.normal(3, 0.6, 18)
         low, high = _line(x, 0.5 + 0.6 * x + rng.normal(0, 0.4, 18)).slope[1:]
         held += low < 0.6 < high
-    assert held / 2000 == pytest.approx(0.95, abs=0.015)
+    assert held / 1000 == pytest.approx(0.95, abs=0.02)
 
 
 def test_car22_peaks_of_il6_do_not_follow_the_cells():

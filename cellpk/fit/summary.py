@@ -47,8 +47,7 @@ def values(model: Model, theta: Array) -> dict[str, Array]:
     ['half_life_1', 'half_life_2', 'auc_0_28']
     """
     natural = model.natural(theta)
-    derived = {name: value for name, (value, _) in model.quantities(theta).items()}
-    return {name: natural[name] for name in model.free} | derived
+    return {name: natural[name] for name in model.free} | model.quantity_values(theta)
 
 
 def variances(

@@ -8,7 +8,7 @@ from cellpk.reporting.labels import labels_of
 from cellpk.reporting.material import Material
 from cellpk.reporting.phrases import say
 from cellpk.reporting.printed import by_kind, fixed, level, percent, probability
-from cellpk.reporting.summary import FEW, summarise
+from cellpk.reporting.statistics import FEW, summarise
 from cellpk.reporting.values import summarised
 from cellpk.study.assays import ASSAYS
 from cellpk.study.units import pretty

@@ -230,7 +230,7 @@ class Report:
                 f"Run {self.run_id}: the same inputs, settings and versions give the "
                 "same run and the same bytes.",
                 f"cellpk {self.version}; {used}.",
-                "The settings of the analysis; those of the files stand in the manifest.",
+                "Settings of the analysis; those of the files stand in the manifest.",
             ),
             listings=(manifest.dumped(chosen),),
             exhibits=(inputs(study),),

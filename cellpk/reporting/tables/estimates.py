@@ -113,7 +113,7 @@ def fit_remarks(fits: "IndividualFits", study: "Study") -> Table:
             "sentence": "What the data cannot tell, or why there is no fit",
         },
         prose=("status", "sentence"),
-        footnotes=(*_METHODS, *_not_converged(frame)),
+        footnotes=(*_METHODS, _names(fits), *_not_converged(frame)),
         source=f"study {fits.study_id}, individual fits",
         simulated=study.settings.study.simulated,
     )
@@ -231,6 +231,12 @@ def _label(fits: "IndividualFits", name: str) -> str:
     if name in rows:
         return rows[name].label or name
     return METRICS[name].label if name in METRICS else name
+
+
+def _names(fits: "IndividualFits") -> str:
+    """Say what the model's names in the sentences stand for."""
+    names = fits.long["quantity"].unique()
+    return f"Names: {'; '.join(f'{name}, {_label(fits, name)}' for name in names)}."
 
 
 def _not_converged(frame: pd.DataFrame) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from cellpk.reporting.grouping import Grouping, grouping
 from cellpk.reporting.printed import NOTHING, inside, level
-from cellpk.reporting.summary import FEW, Summary, summarise
+from cellpk.reporting.statistics import FEW, Summary, summarise
 from cellpk.reporting.table import Table, table
 from cellpk.reporting.values import summarised
 from cellpk.study.assays import ASSAYS
