@@ -86,8 +86,16 @@ def test_sentences_say_how_exposures_enter():
     said = " ".join(exposures(rows).sentences(["1", "2", "3"]))
     assert "without their own error" in said
     assert "1 patient below the limit" in said
-    assert "1 of 3 patients cmax rests on too few samples" in said
+    assert "1 of 3 patients cmax does not meet the sampling rule" in said
     assert "below" not in " ".join(exposures(rows).sentences(["1"]))
+
+
+def test_a_patient_above_the_upper_limit_is_spread_over_the_other_tail():
+    above = (np.nan, 2000.0, np.inf, False, 0.0, False)
+    some = exposures([exact(100.0), exact(1000.0), above])
+    x, _ = some.nodes(["3"])
+    assert (10 ** (x + np.log10(some.reference)) > 2000.0).all()
+    assert "1 patient above the upper limit" in " ".join(some.sentences(["3"]))
 
 
 def test_sentences_say_that_uncertainty_of_fits_is_integrated():

@@ -245,9 +245,11 @@ def test_cytokine_marks_what_is_known_of_tocilizumab(made_association, small_stu
     assert points(axes, "D") == [(1e5, 300.0)]
 
 
-def test_cytokine_without_a_line_still_draws_the_patients(made_association):
+def test_cytokine_without_a_line_still_draws_the_patients(
+    made_association, small_study
+):
     bare = replace(made_association, curve=made_association.curve[:0])
-    assert len(FIGS.cytokine(bare).frame) == 3
+    assert len(FIGS.cytokine(bare, small_study).frame) == 3
 
 
 def test_simulated_figures_say_so(made_fits, made_response, made_association):

@@ -302,7 +302,7 @@ def _outcome(
         fit = fit_patient(case, question, rng)
         numbers = quantities(fit, before, level=level)
         samples = described(case, fit)
-        said = sentence(case, fit, numbers, samples)
+        said = sentence(case, fit, numbers=numbers, samples=samples)
     except Exception as error:
         reason = f"The fit failed: {type(error).__name__}: {error}."
         return _Outcome(case, reason, unfitted)

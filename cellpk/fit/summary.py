@@ -169,7 +169,7 @@ def described(case: Case, fit: PatientFit) -> pd.DataFrame:
 
 
 def sentence(
-    case: Case, fit: PatientFit, numbers: pd.DataFrame, samples: pd.DataFrame
+    case: Case, fit: PatientFit, *, numbers: pd.DataFrame, samples: pd.DataFrame
 ) -> str:
     """Return what the data of one patient cannot tell, in fixed sentences.
 

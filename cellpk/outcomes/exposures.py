@@ -127,19 +127,21 @@ class Exposures:
                 "Each exposure enters with the uncertainty of its individual fit, "
                 f"integrated inside the likelihood (median SD {sd:.2g} decades)."
             ]
-        below, doubtful = (
-            np.count_nonzero(rows[name]) for name in ("below", "doubtful")
-        )
-        if below:
-            mean, sd = self.population
-            said.append(
-                f"{below} patient{'s' if below > 1 else ''} below the limit of "
-                "quantification enter as being below it: the likelihood averages over "
-                "that tail of the distribution of exposures (normal in log10, mean "
-                f"{mean:.2f}, SD {sd:.2f}, by censored maximum likelihood)."
-            )
+        mean, sd = self.population
+        law = f"normal in log10, mean {mean:.2f}, SD {sd:.2f}"
+        above = rows["exposure"].isna() & ~rows["below"]
+        for side, which in (("below the", rows["below"]), ("above the upper", above)):
+            count = np.count_nonzero(which)
+            if count:
+                said.append(
+                    f"{count} patient{'s' if count > 1 else ''} {side} limit of "
+                    "quantification enter as being so: the likelihood averages over "
+                    f"that tail of the distribution of exposures ({law}, by censored "
+                    "maximum likelihood)."
+                )
+        doubtful = np.count_nonzero(rows["doubtful"])
         if doubtful:
-            why = "rests on too few samples to be evaluable"
+            why = "does not meet the sampling rule of an evaluable metric"
             why = "is from a fit that did not converge" if self.fitted else why
             who = f"In {doubtful} of {len(rows)} patients"
             said.append(f"{who} {self.name} {why}; they are kept.")

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from cellpk.reporting.section import Report
 
 _WIDE = 9
-_LONG = 4
 
 
 def page(report: "Report", progress: Progress = silent) -> str:

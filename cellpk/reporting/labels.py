@@ -9,7 +9,6 @@ from cellpk.study.units import pretty
 if TYPE_CHECKING:
     from cellpk.outcomes.cytokines import CytokineAssociation
     from cellpk.outcomes.exposure_response import ExposureResponse
-    from cellpk.study.study import Study
 
     Result = ExposureResponse | CytokineAssociation
 
@@ -71,24 +70,3 @@ def labels_of(result: "Result") -> Labels:
         outcome = ASSAYS[str(row["cytokine"])].axis
     unit = pretty(result.units["exposure"])
     return Labels(outcome, label, unit, ASSAYS[str(row["assay"])].label)
-
-
-def is_simulated(result: object, study: "Study | None") -> bool:
-    """Tell whether a result comes from a simulated study.
-
-    Parameters
-    ----------
-    result : object
-        A result; one that knows it says so itself, as ``result.simulated``.
-    study : Study, optional
-        The study, where the result does not know.
-
-    Examples
-    --------
-    >>> import cellpk as ck
-    >>> is_simulated(None, ck.simulate_study(seed=1))
-    True
-    """
-    if study is not None:
-        return study.settings.study.simulated
-    return bool(getattr(result, "simulated", False))

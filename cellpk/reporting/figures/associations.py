@@ -15,7 +15,7 @@ from cellpk.reporting.figures.style import (
     spread,
     styled,
 )
-from cellpk.reporting.labels import is_simulated, labels_of
+from cellpk.reporting.labels import labels_of
 from cellpk.reporting.printed import inside
 from cellpk.study.units import pretty
 
@@ -67,17 +67,15 @@ def binned(data: pd.DataFrame) -> pd.DataFrame:
 
 
 @figure
-def exposure_response(
-    result: "ExposureResponse", study: "Study | None" = None
-) -> Drawing:
+def exposure_response(result: "ExposureResponse", study: "Study") -> Drawing:
     """Draw the probability of an outcome against exposure, with what stands behind it.
 
     Parameters
     ----------
     result : ExposureResponse
         The fitted curve with its data.
-    study : Study, optional
-        The study; says whether the data are simulated.
+    study : Study
+        The study that it was made from.
 
     Returns
     -------
@@ -97,7 +95,7 @@ def exposure_response(
     row, labels = result.table.iloc[0], labels_of(result)
     patients = _placed(result.data)
     groups = binned(patients.assign(exposure=patients["shown"]))
-    simulated = is_simulated(result, study)
+    simulated = study.settings.study.simulated
     with styled():
         page, axes = sheet(6.4, 4.3, simulated=simulated)
         panel = axes[0, 0]
@@ -124,15 +122,15 @@ def exposure_response(
 
 
 @figure
-def cytokine(result: "CytokineAssociation", study: "Study | None" = None) -> Drawing:
+def cytokine(result: "CytokineAssociation", study: "Study") -> Drawing:
     """Draw the peak of a cytokine against exposure, both on log axes.
 
     Parameters
     ----------
     result : CytokineAssociation
         The association with its data.
-    study : Study, optional
-        The study; says whether the data are simulated.
+    study : Study
+        The study that it was made from.
 
     Returns
     -------
@@ -148,7 +146,7 @@ def cytokine(result: "CytokineAssociation", study: "Study | None" = None) -> Dra
     'cytokine_il6_cmax'
     """
     row, labels = result.table.iloc[0], labels_of(result)
-    simulated = is_simulated(result, study)
+    simulated = study.settings.study.simulated
     curve, data = result.curve, result.data
     with styled():
         page, axes = sheet(6.4, 4.3, simulated=simulated)

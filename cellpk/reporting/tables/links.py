@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cellpk.reporting.labels import Labels, is_simulated, labels_of
+from cellpk.reporting.labels import Labels, labels_of
 from cellpk.reporting.printed import (
     NOT_CALCULABLE,
     NOTHING,
@@ -28,17 +28,15 @@ _Z95 = 1.959963984540054
 
 
 @table
-def exposure_response(
-    results: "Sequence[ExposureResponse]", study: "Study | None" = None
-) -> Table:
+def exposure_response(results: "Sequence[ExposureResponse]", study: "Study") -> Table:
     """Return how the odds of each outcome change with exposure.
 
     Parameters
     ----------
     results : sequence of ExposureResponse
         One for each outcome and exposure: a column each.
-    study : Study, optional
-        The study; says whether the data are simulated.
+    study : Study
+        The study that it was made from.
 
     Returns
     -------
@@ -75,20 +73,20 @@ def exposure_response(
         ),
         rules=_once(line for result in results for line in result.prior),
         source=f"study {results[0].study_id}",
-        simulated=is_simulated(results[0], study),
+        simulated=study.settings.study.simulated,
     )
 
 
 @table
-def cytokine(result: "CytokineAssociation", study: "Study | None" = None) -> Table:
+def cytokine(result: "CytokineAssociation", study: "Study") -> Table:
     """Return how the peak of a cytokine goes with exposure.
 
     Parameters
     ----------
     result : CytokineAssociation
         The association.
-    study : Study, optional
-        The study; says whether the data are simulated.
+    study : Study
+        The study that it was made from.
 
     Returns
     -------
@@ -128,7 +126,7 @@ def cytokine(result: "CytokineAssociation", study: "Study | None" = None) -> Tab
         labels={"item": "", "value": "Estimate (95% interval)"},
         footnotes=(*result.notes, *_left_out(result.excluded)),
         source=f"study {result.study_id}",
-        simulated=is_simulated(result, study),
+        simulated=study.settings.study.simulated,
     )
 
 
