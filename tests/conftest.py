@@ -174,6 +174,7 @@ def made_response():
         reference=1000.0,
         unit="copies/ug",
         study_id="SMALL",
+        simulated=False,
     )
 
 
@@ -201,6 +202,7 @@ def made_association():
         notes=("An association.",),
         units={"exposure": "copies/ug", "peak": "pg/mL"},
         study_id="SMALL",
+        simulated=False,
     )
 
 

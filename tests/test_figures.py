@@ -52,8 +52,8 @@ def draw_all(study, fits, response, association):
         "profiles": FIGS.profiles(study, by="dose_level"),
         "metrics_by": FIGS.metrics_by(ck.nca(study), study, by="dose_level"),
         "fits": FIGS.fits(fits, study),
-        "exposure_response": FIGS.exposure_response(response, study),
-        "cytokine": FIGS.cytokine(association, study),
+        "exposure_response": FIGS.exposure_response(response),
+        "cytokine": FIGS.cytokine(association),
     }
 
 
@@ -209,7 +209,7 @@ def test_fits_say_what_is_not_drawn(made_fits, small_study):
 
 
 def test_exposure_response_names_contrast_and_units(made_response, small_study):
-    drawing = FIGS.exposure_response(made_response, small_study)
+    drawing = FIGS.exposure_response(made_response)
     axes = drawing.figure.axes[0]
     assert axes.get_xlabel() == "Cmax (copies/µg), CAR transgene by qPCR"
     assert axes.get_ylabel() == "Probability of response (PR or better)"
@@ -237,7 +237,7 @@ def test_tied_exposures_stay_in_one_group():
 
 
 def test_cytokine_marks_what_is_known_of_tocilizumab(made_association, small_study):
-    drawing = FIGS.cytokine(made_association, small_study)
+    drawing = FIGS.cytokine(made_association)
     axes = drawing.figure.axes[0]
     assert axes.get_ylabel() == "Peak IL-6 (pg/mL)"
     assert points(axes, "o") == [(1e3, 30.0)]
@@ -249,12 +249,15 @@ def test_cytokine_without_a_line_still_draws_the_patients(
     made_association, small_study
 ):
     bare = replace(made_association, curve=made_association.curve[:0])
-    assert len(FIGS.cytokine(bare, small_study).frame) == 3
+    assert len(FIGS.cytokine(bare).frame) == 3
 
 
 def test_simulated_figures_say_so(made_fits, made_response, made_association):
     study = make_small_study(simulated=True)
-    drawings = draw_all(study, made_fits, made_response, made_association)
+    results = (
+        replace(each, simulated=True) for each in (made_response, made_association)
+    )
+    drawings = draw_all(study, made_fits, *results)
     for drawing in drawings.values():
         assert "SIMULATED DATA" in labels(drawing), drawing.name
         assert "SIMULATED DATA" in drawing.heading

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -50,12 +51,12 @@ def test_prior(made_fits, small_study, snapshot):
 
 
 def test_exposure_response(made_response, small_study, snapshot):
-    table = TABLES.exposure_response([made_response], small_study)
+    table = TABLES.exposure_response([made_response])
     snapshot("exposure_response", repr(table))
 
 
 def test_cytokine(made_association, small_study, snapshot):
-    snapshot("cytokine", repr(TABLES.cytokine(made_association, small_study)))
+    snapshot("cytokine", repr(TABLES.cytokine(made_association)))
 
 
 def test_csv_of_metrics_equals_the_metrics(small_study, small_metrics):
@@ -122,7 +123,7 @@ def test_simulated_study_is_named_so_in_every_title(made_fits, made_response):
         TABLES.individual_fits(made_fits, study),
         TABLES.fit_remarks(made_fits, study),
         TABLES.prior(made_fits, study),
-        TABLES.exposure_response([made_response], study),
+        TABLES.exposure_response([replace(made_response, simulated=True)]),
         TABLES.inputs(study),
     ]
     for table in tables:

@@ -50,6 +50,8 @@ class CytokineAssociation:
         Unit of ``exposure`` and of ``peak``.
     study_id : str
         The study.
+    simulated : bool
+        Whether it is a simulated one.
 
     Examples
     --------
@@ -67,6 +69,7 @@ class CytokineAssociation:
     notes: tuple[str, ...]
     units: dict[str, str]
     study_id: str
+    simulated: bool
 
     def __repr__(self) -> str:
         row = self.table.iloc[0]
@@ -165,6 +168,7 @@ def cytokine_association(
         notes=notes,
         units={"exposure": exposures.unit, "peak": study.unit(cytokine)},
         study_id=study.settings.study.id,
+        simulated=study.settings.study.simulated,
     )
 
 

@@ -73,6 +73,8 @@ class ExposureResponse:
         Exposure at which the intercept stands.
     unit, study_id : str
         Unit of the exposure, and the study.
+    simulated : bool
+        Whether the study is a simulated one.
 
     Examples
     --------
@@ -96,6 +98,7 @@ class ExposureResponse:
     reference: float
     unit: str
     study_id: str
+    simulated: bool
 
     @property
     def units(self) -> dict[str, str]:
@@ -228,6 +231,7 @@ def exposure_response(
         reference=exposures.reference,
         unit=exposures.unit,
         study_id=study.settings.study.id,
+        simulated=study.settings.study.simulated,
     )
 
 

@@ -111,9 +111,10 @@ class Exposures:
     @property
     def scale(self) -> str:
         """What the exposure is measured on, as a sentence."""
+        reference = np.format_float_positional(self.reference, 3, fractional=False)
         return (
             f"Exposure is the log10 of {self.name} ({self.assay}), 0 at the reference "
-            f"of {self.reference:.3g} {self.unit}: the geometric mean over patients to "
+            f"of {reference.rstrip('.')} {self.unit}: the geometric mean over patients to "
             "the nearest half decade, chosen without regard to outcomes."
         )
 

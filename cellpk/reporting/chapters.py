@@ -145,12 +145,10 @@ def _last_quantified(study: "Study", assay: str) -> float:
 
 
 def _responses(material: Material) -> Section:
-    results, study = material.responses, material.study
-    exhibits: list[Exhibit] = [
-        exposure_response_figure(result, study) for result in results
-    ]
+    results = material.responses
+    exhibits: list[Exhibit] = [exposure_response_figure(result) for result in results]
     if results:
-        exhibits.insert(0, exposure_response_table(results, study))
+        exhibits.insert(0, exposure_response_table(results))
     return Section(
         name="exposure-response",
         title="Exposure-response",
@@ -164,7 +162,7 @@ def _cytokines(material: Material) -> Section:
     results, study = material.cytokines, material.study
     exhibits: list[Exhibit] = []
     for result in results:
-        exhibits += [cytokine_table(result, study), cytokine_figure(result, study)]
+        exhibits += [cytokine_table(result), cytokine_figure(result)]
     name = study.settings.analysis.cytokine
     label = ASSAYS[name].axis if name in ASSAYS else name
     return Section(

@@ -9,7 +9,7 @@ from cellpk.reporting.material import Material
 from cellpk.reporting.phrases import say
 from cellpk.reporting.printed import by_kind, fixed, level, percent, probability
 from cellpk.reporting.statistics import FEW, summarise
-from cellpk.reporting.values import summarised
+from cellpk.reporting.values import speaks_for_all, summarised
 from cellpk.study.assays import ASSAYS
 from cellpk.study.units import pretty
 
@@ -63,7 +63,7 @@ def _counted(study: "Study", metrics: "Metrics") -> list[str]:
     samples = study.select(assay)
     peaks = summarised(metrics, assay).query("metric == 'cmax' and value.notna()")
     quantified = peaks.groupby("patient")["value"].max() > 0
-    below = int((samples["state"] == "below").sum())
+    below = int(samples["state"].isin(["below", "detected"]).sum())
     label = ASSAYS[assay].label
     lines = [
         say(
@@ -97,12 +97,15 @@ def _summaries(study: "Study", metrics: "Metrics") -> list[str]:
     units = metrics.units(study.main_assay)
     lines = []
     for name in HEADLINES:
-        rows = values[(values["metric"] == name) & values["evaluable"]]
-        found = summarise(rows["value"])
-        metric = METRICS[name]
+        metric, rows = METRICS[name], values[values["metric"] == name]
+        found = summarise(rows.loc[rows["evaluable"], "value"])
         common = {"metric": metric.label, "unit": pretty(units[name]), "n": found.n}
         if found.n_quantified < FEW:
             lines.append(say("too_few", metric=metric.label, n=found.n_quantified))
+        elif metric.summary == "geometric" and not speaks_for_all(rows):
+            sampled = int(rows["reason"].ne("no_sample").sum())
+            count = {"n": found.n, "sampled": sampled}
+            lines.append(say("partial", metric=metric.label, **count))
         elif metric.summary == "geometric":
             mean = by_kind(found.geometric_mean, metric.unit_kind)
             cv = percent(found.geometric_cv)

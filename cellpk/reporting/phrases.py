@@ -16,6 +16,8 @@ SENTENCES = {
     "the {quantified} patients with a quantified level of {n} evaluable.",
     "median": "{metric}: median {median} {unit} (range {low} to {high}), {n} patients.",
     "too_few": "{metric}: {n} patients with a quantified level; too few for a summary.",
+    "partial": "{metric}: in {n} of {sampled} sampled patients only; the tables say "
+    "why the others have none.",
     "fits": "Model {model}: {ml} patients fitted to their own data alone, {map} with "
     "the model's between-patient distribution as prior; {never} never expanded, "
     "{refused} not evaluable. {converged} of {fitted} fits converged.",

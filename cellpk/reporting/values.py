@@ -14,6 +14,28 @@ _RESTS_ON = {"tmax": "cmax_evaluable"}
 _SPOILT = "before_infusion_high"
 
 
+def speaks_for_all(rows: pd.DataFrame) -> bool:
+    """Tell whether at least half of the sampled patients have a metric.
+
+    Who has it where few do is no chance: an area to day 28, for instance, is had by
+    those who are sampled to that day or have nothing left.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of one metric, as from :func:`summarised`.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"value": [1.0, None, None], "evaluable": True,
+    ...                      "reason": ["", "no_lambda_z", "no_sample"]})
+    >>> speaks_for_all(rows)
+    True
+    """
+    used = (rows["value"].notna() & rows["evaluable"]).sum()
+    return bool(2 * used >= rows["reason"].ne("no_sample").sum())
+
+
 def summarised(metrics: "Metrics", assay: str) -> pd.DataFrame:
     """Return the metrics of one assay, one a row, and whether they enter summaries.
 

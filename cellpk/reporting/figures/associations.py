@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from cellpk.outcomes.cytokines import CytokineAssociation
     from cellpk.outcomes.exposure_response import ExposureResponse
-    from cellpk.study.study import Study
 
 _EVENT, _NONE, _CURVE = PALETTE[0], PALETTE[1], PALETTE[2]
 
@@ -67,15 +66,13 @@ def binned(data: pd.DataFrame) -> pd.DataFrame:
 
 
 @figure
-def exposure_response(result: "ExposureResponse", study: "Study") -> Drawing:
+def exposure_response(result: "ExposureResponse") -> Drawing:
     """Draw the probability of an outcome against exposure, with what stands behind it.
 
     Parameters
     ----------
     result : ExposureResponse
         The fitted curve with its data.
-    study : Study
-        The study that it was made from.
 
     Returns
     -------
@@ -89,13 +86,13 @@ def exposure_response(result: "ExposureResponse", study: "Study") -> Drawing:
     >>> import cellpk as ck
     >>> study = ck.simulate_study(seed=1)
     >>> result = ck.exposure_response(ck.nca(study), study, draws=500)
-    >>> exposure_response(result, study).name
+    >>> exposure_response(result).name
     'exposure_response_response_cmax'
     """
     row, labels = result.table.iloc[0], labels_of(result)
     patients = _placed(result.data)
     groups = binned(patients.assign(exposure=patients["shown"]))
-    simulated = study.settings.study.simulated
+    simulated = result.simulated
     with styled():
         page, axes = sheet(6.4, 4.3, simulated=simulated)
         panel = axes[0, 0]
@@ -122,15 +119,13 @@ def exposure_response(result: "ExposureResponse", study: "Study") -> Drawing:
 
 
 @figure
-def cytokine(result: "CytokineAssociation", study: "Study") -> Drawing:
+def cytokine(result: "CytokineAssociation") -> Drawing:
     """Draw the peak of a cytokine against exposure, both on log axes.
 
     Parameters
     ----------
     result : CytokineAssociation
         The association with its data.
-    study : Study
-        The study that it was made from.
 
     Returns
     -------
@@ -142,11 +137,11 @@ def cytokine(result: "CytokineAssociation", study: "Study") -> Drawing:
     --------
     >>> import cellpk as ck
     >>> study = ck.simulate_study(seed=1)
-    >>> cytokine(ck.cytokine_association(ck.nca(study), study), study).name
+    >>> cytokine(ck.cytokine_association(ck.nca(study), study)).name
     'cytokine_il6_cmax'
     """
     row, labels = result.table.iloc[0], labels_of(result)
-    simulated = study.settings.study.simulated
+    simulated = result.simulated
     curve, data = result.curve, result.data
     with styled():
         page, axes = sheet(6.4, 4.3, simulated=simulated)

@@ -20,7 +20,6 @@ from cellpk.reporting.table import Table, table
 if TYPE_CHECKING:
     from cellpk.outcomes.cytokines import CytokineAssociation
     from cellpk.outcomes.exposure_response import ExposureResponse
-    from cellpk.study.study import Study
 
 type _Rows = dict[tuple[str, str], str]
 
@@ -28,15 +27,13 @@ _Z95 = 1.959963984540054
 
 
 @table
-def exposure_response(results: "Sequence[ExposureResponse]", study: "Study") -> Table:
+def exposure_response(results: "Sequence[ExposureResponse]") -> Table:
     """Return how the odds of each outcome change with exposure.
 
     Parameters
     ----------
     results : sequence of ExposureResponse
         One for each outcome and exposure: a column each.
-    study : Study
-        The study that it was made from.
 
     Returns
     -------
@@ -50,7 +47,7 @@ def exposure_response(results: "Sequence[ExposureResponse]", study: "Study") -> 
     >>> import cellpk as ck
     >>> study = ck.simulate_study(seed=1)
     >>> result = ck.exposure_response(ck.nca(study), study, draws=500)
-    >>> exposure_response([result], study).frame["endpoint"].tolist()
+    >>> exposure_response([result]).frame["endpoint"].tolist()
     ['response']
     """
     labels = [labels_of(result) for result in results]
@@ -73,20 +70,18 @@ def exposure_response(results: "Sequence[ExposureResponse]", study: "Study") -> 
         ),
         rules=_once(line for result in results for line in result.prior),
         source=f"study {results[0].study_id}",
-        simulated=study.settings.study.simulated,
+        simulated=results[0].simulated,
     )
 
 
 @table
-def cytokine(result: "CytokineAssociation", study: "Study") -> Table:
+def cytokine(result: "CytokineAssociation") -> Table:
     """Return how the peak of a cytokine goes with exposure.
 
     Parameters
     ----------
     result : CytokineAssociation
         The association.
-    study : Study
-        The study that it was made from.
 
     Returns
     -------
@@ -98,7 +93,7 @@ def cytokine(result: "CytokineAssociation", study: "Study") -> Table:
     --------
     >>> import cellpk as ck
     >>> study = ck.simulate_study(seed=1)
-    >>> cytokine(ck.cytokine_association(ck.nca(study), study), study).name
+    >>> cytokine(ck.cytokine_association(ck.nca(study), study)).name
     'association_il6_cmax'
     """
     row = result.table.iloc[0]
@@ -126,7 +121,7 @@ def cytokine(result: "CytokineAssociation", study: "Study") -> Table:
         labels={"item": "", "value": "Estimate (95% interval)"},
         footnotes=(*result.notes, *_left_out(result.excluded)),
         source=f"study {result.study_id}",
-        simulated=study.settings.study.simulated,
+        simulated=result.simulated,
     )
 
 

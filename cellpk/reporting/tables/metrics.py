@@ -9,7 +9,7 @@ from cellpk.reporting.grouping import Grouping, grouping
 from cellpk.reporting.printed import NOTHING, inside, level
 from cellpk.reporting.statistics import FEW, Summary, summarise
 from cellpk.reporting.table import Table, table
-from cellpk.reporting.values import summarised
+from cellpk.reporting.values import speaks_for_all, summarised
 from cellpk.study.assays import ASSAYS
 from cellpk.study.units import pretty
 
@@ -91,6 +91,7 @@ def kinetics(
             *_RULES,
             *([_RATIO_RULE] if ratios else []),
             *_not_calculable(values),
+            *_partial(values),
             *groups.note(),
         ),
         rules=metrics.rules,
@@ -246,6 +247,23 @@ def _not_calculable(values: pd.DataFrame) -> tuple[str, ...]:
             alike.setdefault(why, []).append(label)
     return tuple(
         f"Left out of {', '.join(labels)}, {why}" for why, labels in alike.items()
+    )
+
+
+def _partial(values: pd.DataFrame) -> tuple[str, ...]:
+    """Name the metrics whose summary does not speak for most patients."""
+    from cellpk.kinetics.metrics import METRICS
+
+    labels = [
+        METRICS[str(name)].label
+        for name, rows in values.groupby("metric", sort=False)
+        if not speaks_for_all(rows)
+    ]
+    if not labels:
+        return ()
+    return (
+        f"Fewer than half of the sampled patients have {' and '.join(labels)}, and who "
+        "has it is no chance: these numbers do not speak for the others.",
     )
 
 
