@@ -83,7 +83,7 @@ def report(study: _StudyFile, output: _Output = Path("out")) -> None:
     """Analyse a study: report, tables and manifest."""
     read = _read(study)
     typer.echo(repr(read))
-    from cellpk.reporting.section import analyse
+    from cellpk.reporting.analysis import analyse
 
     with _progress() as progress:
         written = analyse(read, progress=progress).write(output, progress=progress)

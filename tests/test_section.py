@@ -7,9 +7,10 @@ from conftest import make_small_study
 
 import cellpk as ck
 from cellpk.errors import DataError
+from cellpk.reporting.analysis import analyse
 from cellpk.reporting.html import page as html_page
 from cellpk.reporting.phrases import say
-from cellpk.reporting.section import analyse, report
+from cellpk.reporting.section import report
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ def test_same_inputs_give_the_same_bytes(report_folder, again):
 def test_progress_names_what_is_drawn(made_report, again):
     _, steps = again
     total = len(made_report.tables) + len(made_report.figures)
-    assert steps[0] == (0, total, "Drawing Table 1")
+    assert steps[0] == (0, total, "Drawing: Table 1")
     assert steps[-1] == (1, 1, "Writing the tables")
 
 
@@ -159,9 +160,9 @@ def test_what_cannot_be_done_is_said_in_the_report():
     assert made.material.fits is not None
     assert made.material.responses == ()
     responses = made.material.omitted["responses"]
-    assert responses[0].startswith("Not done: response against cmax.")
+    assert responses[0].startswith("Not done: Response (PR or better) against Cmax.")
     cytokines = made.material.omitted["cytokines"]
-    assert cytokines[0].startswith("Not done: il6 against cmax")
+    assert cytokines[0].startswith("Not done: IL-6 against Cmax")
     text = {section.name: section.text for section in made.sections}
     assert text["exposure-response"] == responses
     assert "Metrics" in {words for *_, words in steps}

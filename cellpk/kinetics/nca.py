@@ -138,7 +138,7 @@ def nca(study: Study, **rules: Any) -> Metrics:
     before = _before_reinfusion(usable, study.infusions)
     profiles = _profiles(usable.loc[before], series, chosen)
     cut = _profiles(usable.loc[~before], series, chosen).counts > 0
-    cells = series["assay"].map(lambda assay: ASSAYS[assay].kinetics).to_numpy(bool)
+    cells = np.array([ASSAYS[assay].kinetics for assay in series["assay"]], bool)
     found = {name: _apply(metric, profiles, cells) for name, metric in METRICS.items()}
     notes = _notes(profiles, cells, cut)
     table = series.assign(

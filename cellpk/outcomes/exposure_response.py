@@ -207,13 +207,12 @@ def exposure_response(
         *cautions.of_left_out(study, what, exposures.excluded["patient"].tolist()),
         *cautions.of_missing_assessments(study, what, patients),
     )
+    about = study.settings.study
     row = {
         "endpoint": endpoint,
         "exposure": exposure,
         "assay": exposures.assay,
-        "n": len(data),
-        "events": int(np.count_nonzero(data["event"])),
-        "n_exposure_below": int(np.count_nonzero(data["below"])),
+        **_counts(data),
         **slope,
         "sentence": " ".join(notes),
     }
@@ -230,8 +229,8 @@ def exposure_response(
         endpoint=what,
         reference=exposures.reference,
         unit=exposures.unit,
-        study_id=study.settings.study.id,
-        simulated=study.settings.study.simulated,
+        study_id=about.id,
+        simulated=about.simulated,
     )
 
 
@@ -253,6 +252,13 @@ def _joined(
         known = [name for name in ENDPOINTS if endpoint_values(study, name).any()]
         raise FitError(found, todo=f"Recorded here: {', '.join(known) or 'none'}.")
     return data.reset_index(drop=True), excluded.reset_index(drop=True)
+
+
+def _counts(data: pd.DataFrame) -> dict[str, int]:
+    """Count patients, events and exposures below the limit."""
+    columns = {"events": "event", "n_exposure_below": "below"}
+    counts = {name: int(np.count_nonzero(data[at])) for name, at in columns.items()}
+    return {"n": len(data), **counts}
 
 
 def _slope(posterior: Posterior, prior: Prior) -> dict[str, Any]:

@@ -114,8 +114,8 @@ class Exposures:
         reference = np.format_float_positional(self.reference, 3, fractional=False)
         return (
             f"Exposure is the log10 of {self.name} ({self.assay}), 0 at the reference "
-            f"of {reference.rstrip('.')} {self.unit}: the geometric mean over patients to "
-            "the nearest half decade, chosen without regard to outcomes."
+            f"of {reference.rstrip('.')} {self.unit}: the geometric mean over patients "
+            "to the nearest half decade, chosen without regard to outcomes."
         )
 
     def sentences(self, patients: Sequence[str]) -> tuple[str, ...]:

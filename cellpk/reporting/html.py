@@ -59,7 +59,7 @@ def page(report: "Report", progress: Progress = silent) -> str:
     total = len(report.tables) + len(report.figures)
 
     def exhibit(each: Exhibit) -> Markup:
-        progress(next(drawn), total, f"Drawing {each.number}")
+        progress(next(drawn), total, f"Drawing: {each.number}")
         return figure_html(each, said)
 
     return template.render(

@@ -58,15 +58,30 @@ def labels_of(result: "Result") -> Labels:
     >>> labels_of(ck.cytokine_association(ck.nca(study), study)).outcome
     'IL-6'
     """
+    row = result.table.iloc[0]
+    outcome = spoken(str(row["endpoint" if "endpoint" in row else "cytokine"]))
+    unit = pretty(result.units["exposure"])
+    assay = ASSAYS[str(row["assay"])].label
+    return Labels(outcome, spoken(str(row["exposure"])), unit, assay)
+
+
+def spoken(name: str) -> str:
+    """Return what a metric, an endpoint or an assay is called; else its own name.
+
+    Parameters
+    ----------
+    name : str
+        As it stands in a column or in study.toml.
+
+    Examples
+    --------
+    >>> [spoken(name) for name in ("cmax", "il6", "crs_grade_2", "alpha")]
+    ['Cmax', 'IL-6', 'CRS of grade 2 or higher', 'alpha']
+    """
     from cellpk.kinetics.metrics import METRICS
     from cellpk.outcomes.endpoints import ENDPOINTS
 
-    row = result.table.iloc[0]
-    name = str(row["exposure"])
-    label = METRICS[name].label if name in METRICS else name
-    if "endpoint" in row:
-        outcome = ENDPOINTS[str(row["endpoint"])].label
-    else:
-        outcome = ASSAYS[str(row["cytokine"])].axis
-    unit = pretty(result.units["exposure"])
-    return Labels(outcome, label, unit, ASSAYS[str(row["assay"])].label)
+    if name in ASSAYS:
+        return ASSAYS[name].axis
+    known = METRICS.get(name) or ENDPOINTS.get(name)
+    return known.label if known else name

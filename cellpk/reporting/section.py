@@ -4,7 +4,7 @@ import html
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from cellpk.reporting.exhibit import Exhibit
 from cellpk.reporting.facts import facts
 from cellpk.reporting.figures.drawing import Drawing
 from cellpk.reporting.material import Material, Section
-from cellpk.reporting.steps import Progress, Steps, silent
+from cellpk.reporting.steps import Progress, silent
 from cellpk.reporting.table import Table
 from cellpk.reporting.tables.record import inputs
 
@@ -323,77 +323,3 @@ def _written(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
     return path
-
-
-def analyse(study: "Study", *, progress: Progress | None = None) -> Report:
-    """Go the whole way by the study's settings: metrics, fits, associations, report.
-
-    A step that the data do not allow becomes a sentence of the report.
-
-    Parameters
-    ----------
-    study : Study
-        The study; ``study.settings.analysis`` names model, exposures and endpoints.
-    progress : callable, optional
-        Called with steps done, steps in all and what is done now, anew for each part.
-
-    Returns
-    -------
-    Report
-        Ready to be written.
-
-    Examples
-    --------
-    >>> import cellpk as ck
-    >>> callable(analyse)
-    True
-    """
-    from cellpk.fit.individual import fit_individuals
-    from cellpk.kinetics.nca import nca
-    from cellpk.model.library import load_model
-
-    start = time.perf_counter()
-    settings = study.settings.analysis
-    tell = progress or silent
-    tell(0, 1, "Metrics")
-    metrics = nca(study)
-    model = load_model(settings.model)
-    tell(1, 1, "Metrics")
-    steps = Steps(tell)
-
-    def fit() -> "IndividualFits":
-        def each(done: int, total: int, text: str) -> None:
-            tell(done, total, f"Individual fits: {text}")
-
-        return fit_individuals(model, study, seed=settings.seed, progress=each)
-
-    fits = steps.do("fits", f"individual fits of {settings.model}", fit)
-    results = _associations(study, metrics, fits, steps)
-    made = report(study, metrics, fits, *results, omitted=steps.omitted)
-    return replace(made, elapsed=time.perf_counter() - start)
-
-
-def _associations(
-    study: "Study", metrics: "Metrics", fits: "IndividualFits | None", steps: Steps
-) -> "list[Result]":
-    """Relate each exposure of the settings to each outcome and to the cytokine."""
-    from cellpk.kinetics.metrics import METRICS
-    from cellpk.outcomes.cytokines import cytokine_association
-    from cellpk.outcomes.exposure_response import exposure_response
-
-    settings = study.settings.analysis
-    found: list[Result | None] = []
-    for exposure in settings.exposures:
-        source = metrics if exposure in METRICS or fits is None else fits
-        common = {"exposure": exposure, "seed": settings.seed}
-        for endpoint in settings.endpoints:
-            step = partial(
-                exposure_response, source, study, endpoint=endpoint, **common
-            )
-            found.append(steps.do("responses", f"{endpoint} against {exposure}", step))
-        step = partial(
-            cytokine_association, metrics, study, cytokine=settings.cytokine, **common
-        )
-        what = f"{settings.cytokine} against {exposure}"
-        found.append(steps.do("cytokines", what, step))
-    return [result for result in found if result is not None]
