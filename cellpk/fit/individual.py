@@ -277,7 +277,7 @@ def _question(
     seed: int,
 ) -> Question:
     """Put the question to the patients: model, prior in the assay's unit, starts."""
-    observed = assay if assay in model.observed else next(iter(model.observed))
+    observed = model.stand_in(assay).name
     levels = [case.quantified["level"].to_numpy(float) for case in cases]
     peaks = [seen.max() for seen in levels if seen.size]
     prior = prior_of(model, peaks, observed=observed, unit=unit)

@@ -242,6 +242,22 @@ class Model(Description):
             found[AREA] = area(lambda t: self._level(given, t), marks, 28.0)
         return found
 
+    def stand_in(self, assay: str) -> Observed:
+        """Return the observed level that stands for an assay: its own, else the first.
+
+        Parameters
+        ----------
+        assay : str
+            Which levels were measured.
+
+        Examples
+        --------
+        >>> import cellpk as ck
+        >>> ck.load_model("stein_2019_tisagenlecleucel").stand_in("flow").name
+        'qpcr'
+        """
+        return self.observed.get(assay) or next(iter(self.observed.values()))
+
     @cached_property
     def quantity_units(self) -> dict[str, str]:
         """Units of the derived quantities, by name."""

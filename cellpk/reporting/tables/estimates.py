@@ -63,6 +63,7 @@ def individual_fits(fits: "IndividualFits", study: "Study") -> Table:
         footnotes=(
             f"Estimate and {fits.level:.0%} interval.",
             *_METHODS,
+            _residual(fits),
             f"{_PRIOR_S} Rests on the prior: the data hold less than {LITTLE:.0%} of "
             "the information.",
             f"{unfitted} patients without a fit stand in the next table.",
@@ -172,6 +173,18 @@ def prior(fits: "IndividualFits", study: "Study") -> Table:
         ),
         source=f"model {fits.model.name}",
         simulated=study.settings.study.simulated,
+    )
+
+
+def _residual(fits: "IndividualFits") -> str:
+    """Say whose residual error the fits take."""
+    observed = fits.model.stand_in(fits.assay)
+    whose = "the model's" + (
+        "" if observed.name == fits.assay else f" for {observed.name}"
+    )
+    return (
+        f"Residual SD of the log level: {observed.sd:g} in MAP fits, {whose}; the "
+        "patient's own in ML fits."
     )
 
 
