@@ -49,6 +49,17 @@ def test_what_is_printed_reads_as_the_same(text):
         ("a // b", "a // b"),
         ("exp + 1", "exp"),
         ("a +", "a +"),
+        ("a + + * b", "at '*'"),
+        ("a ^ b", "a ^ b"),
+        ("a && b", "at '&'"),
+        ("2 rho", "at 'rho'"),
+        ("a*(2 + b rho)", "at 'rho'"),
+        ("a*(b (c))", "'b' is not a function"),
+        ("1e999", "1e999"),
+        ("1" + "0" * 400, "10000"),
+        ("a \u2212 b", "at '\u2212'"),
+        ("a if t < 1", "a if t < 1"),
+        ("", "''"),
         ("exp(a, b)", "exp(a, b)"),
         ("min(a)", "min(a)"),
         ("exp(x=1)", "exp(x=1)"),
@@ -73,3 +84,31 @@ def test_the_variable_of_an_integral_is_not_needed_from_outside():
     node = parse("integral(exp(-k*s), s, 0, t) + a")
     assert names(node) == ("k", "t", "a")
     assert any(isinstance(child, Integral) for child in (node.left,))
+
+
+@pytest.mark.parametrize(
+    ("text", "todo"),
+    [
+        ("a ^ b", r"Write \*\* for a power."),
+        ("1 if a < b and c < d else 2", "nest"),
+        ("1 if not a else 2", "Compare two things"),
+        ("log + 1", r"Write log\(...\)."),
+    ],
+)
+def test_a_usual_slip_has_its_own_advice(text, todo):
+    with pytest.raises(ModelError, match=todo):
+        parse(text)
+
+
+def test_an_error_in_a_long_text_names_the_line():
+    with pytest.raises(ModelError) as caught:
+        parse("(a +\n b +\n c.d)", where=lambda n: f"line {n + 1}")
+    assert (caught.value.where, caught.value.found) == (
+        "line 3",
+        "'c.d' cannot be read",
+    )
+
+
+def test_a_text_of_endless_depth_is_refused():
+    with pytest.raises(ModelError, match="cannot be read"):
+        parse("(" * 5000 + "1" + ")" * 5000)

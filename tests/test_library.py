@@ -18,10 +18,17 @@ def test_list_models_has_one_row_per_file():
     assert listed.columns.tolist() == [
         "name",
         "title",
+        "status",
         "source",
         "parameters",
         "observed",
     ]
+
+
+def test_what_was_never_published_is_listed_as_such():
+    status = ck.list_models().set_index("name")["status"]
+    assert status["stein_2019_smooth_peak"] == "unpublished"
+    assert status["stein_2019_tisagenlecleucel_var"] == "published"
 
 
 def test_an_unknown_name_offers_the_nearest():

@@ -70,6 +70,14 @@ def test_a_right_file_is_read(load):
         ('unit = "day", ', "", "tmax, line 13: 'unit' is missing"),
         ("alpha = { value = 0.1,", "alpha = 3 # {", "alpha = 3 is not a table"),
         ("value = 1000", "value = -3", r"cmax, line 16: value -3.0 is not possible"),
+        ("rho = {", "cells = {", "'cells' cannot be the name of a parameter"),
+        ("rho = {", "lambda = {", "'lambda' cannot be the name of a parameter"),
+        ("rho = {", "observed = {", "'observed' cannot be the name of a parameter"),
+        (
+            'time = "day"',
+            'time = "day"\nstatus = "draft"',
+            "status, line 4: status 'draft'",
+        ),
         ("rho = {", "exp = {", "'exp' cannot be the name of a parameter"),
         ("rho = {", '"r-o" = {', "'r-o' cannot be the name of a parameter"),
         ("dE/dt = rho*E", "dE/dt = rh*E", "equations, line 6: 'rh' is not known"),
@@ -84,7 +92,16 @@ def test_a_right_file_is_read(load):
         ("time =", "time", "not TOML.*line 3"),
         ("[observed]", "[derived]", "not TOML"),
         ('title = "Rise and fall"', "", "'title' is missing"),
-        ("E = cmax*exp(rho*(t - tmax)) if t < tmax", "E = 1 if t*t < 2", r"'t\*t < 2'"),
+        (
+            "E = cmax*exp(rho*(t - tmax)) if t < tmax",
+            "E = 1 if t*t < 2",
+            r"solution, line 9: the time at which 't\*t < 2' changes cannot be",
+        ),
+        (
+            'is = "E"',
+            'is = "E if E > 2 else 2"',
+            "qpcr, line 22: the time at which 'E > 2'",
+        ),
     ],
 )
 def test_a_wrong_file_is_refused(load, old, new, message):
@@ -118,7 +135,8 @@ def test_a_variant_states_what_differs(load, tmp_path):
     assert rows["tmax"].value == 10
     assert rows["cmax"].label == "Peak level"
     sources = [rows[name].source for name in ("rho", "tmax", "cmax", "alpha")]
-    assert sources == ["Third 2022", "Third 2022", "Somebody 2020", "Somebody 2020"]
+    assert sources == ["Third 2022", "Another 2021", "Somebody 2020", "Somebody 2020"]
+    assert rows["tmax"].iiv_source == "Third 2022"
 
 
 def test_a_variant_with_other_equations_drops_the_old_closed_form(load, tmp_path):
@@ -152,3 +170,12 @@ def test_a_variant_of_itself_is_refused(tmp_path):
 def test_a_variant_of_nothing_offers_the_nearest(load, tmp_path):
     with pytest.raises(ModelError, match="Did you mean 'stein_2019_smooth_peak'"):
         variant(tmp_path, 'variant_of = "stein_2019_smooth"\n')
+
+
+def test_a_file_is_utf_8_with_or_without_its_mark(tmp_path):
+    path = tmp_path / "m.toml"
+    path.write_text(FILE.replace("Rise", "\u00c9lan"), encoding="utf-8-sig")
+    assert ck.load_model(path).title == "\u00c9lan and fall"
+    path.write_bytes(FILE.replace("Rise", "\u00c9lan").encode("latin-1"))
+    with pytest.raises(ModelError, match=r"^m.toml: the file is not UTF-8: .*0xc9"):
+        ck.load_model(path)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from cellpk import ModelError
-from cellpk.model.parameters import SCALES, ParameterSpace, read_parameter
+from cellpk.model.parameter_rows import read_parameter
+from cellpk.model.parameters import SCALES, ParameterSpace
+from cellpk.model.rows import Covariate
 
 ROWS = {
     "cmax": {"value": 2000, "unit": "copies/ug", "iiv_sd": 0.5},
@@ -55,29 +57,6 @@ def test_the_slope_of_a_scale_is_its_derivative(name, value):
     assert scale.slope(np.asarray(value)) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("change", "found"),
-    [
-        ({"iiv_sd": None}, "nothing"),
-        ({"iiv_var": 0.1}, r"\['iiv_sd', 'iiv_var'\]"),
-        ({"fixed": True}, "and fixed"),
-        ({"iiv_sd": -1}, "iiv_sd is -1"),
-        ({"iiv_sd": 0}, "iiv_sd is 0"),
-        ({"value": 0}, "value 0.0 is not possible on the log scale"),
-        ({"value": 2, "scale": "logit"}, "value 2.0 is not possible on the logit"),
-        ({"value": float("inf"), "scale": "identity"}, "value inf is not possible"),
-        ({"scale": "ln"}, "scale 'ln' is not known"),
-        ({"iiv_sd": None, "iiv_cv": 1, "scale": "identity"}, "iiv_cv = 1"),
-    ],
-)
-def test_an_impossible_row_is_an_error(change, found):
-    row = {"value": 3, "unit": "1", "iiv_sd": 0.5, **change}
-    row = {key: value for key, value in row.items() if value is not None}
-    with pytest.raises(ModelError, match=found) as caught:
-        read_parameter("x", row, where="m.toml, [parameters] x, line 9")
-    assert "line 9" in caught.value.where
-
-
 def test_unknown_names_and_impossible_values_are_refused(space):
     with pytest.raises(ModelError, match="Did you mean 'cmax'"):
         space.theta({"cmx": 3})
@@ -94,3 +73,76 @@ def test_changed_values_leave_the_space_as_it_was(space):
     assert changed.natural(changed.typical)["cmax"] == pytest.approx(5)
     assert changed.parameters["w"].value == 1
     assert space.parameters["cmax"].value == 2000
+
+
+GAPS = {
+    "c0": {"unpublished": True, "unit": "copies/ug", "iiv": "unpublished"},
+    "tmax": {"value": 9, "unit": "day", "iiv_sd": 0.4},
+    "cap": {"unpublished": True, "unit": "cells", "fixed": True},
+}
+
+
+@pytest.fixture
+def gaps():
+    rows = {name: read_parameter(name, row, where="") for name, row in GAPS.items()}
+    return ParameterSpace("m", rows)
+
+
+def test_what_is_not_published_has_to_be_given(gaps):
+    with pytest.raises(ModelError) as caught:
+        _ = gaps.typical
+    assert caught.value.found == "no value is published: c0"
+    assert caught.value.todo == "Give it: model.with_values(c0=...), in copies/ug."
+    with pytest.raises(ModelError, match="no value is published: cap"):
+        gaps.natural([1.0, 2.0])
+    full = gaps.with_values(c0=3, cap=1e9)
+    assert full.typical == pytest.approx([np.log(3), np.log(9)])
+    assert full.natural(full.typical)["cap"] == 1e9
+    assert full.parameters["c0"].source == "given by hand"
+
+
+def test_a_given_value_fills_the_gap_of_theta(gaps):
+    assert gaps.theta({"c0": [2, 4]})[:, 0] == pytest.approx(np.log([2, 4]))
+    with pytest.raises(ModelError, match="no value is published: c0"):
+        gaps.theta({"tmax": 8})
+
+
+def test_a_spread_that_is_not_published_has_to_be_given(gaps):
+    with pytest.raises(ModelError) as caught:
+        _ = gaps.spread
+    assert caught.value.found == "the spread between patients is not published: c0"
+    assert "model.with_spread(c0=0.5)" in caught.value.todo
+    assert gaps.with_spread(c0=0.7).spread == pytest.approx([0.7, 0.4])
+    with pytest.raises(ModelError, match="the spread between patients"):
+        _ = gaps.covariance
+
+
+def test_only_positive_spreads_of_free_parameters_are_taken(gaps):
+    with pytest.raises(ModelError, match="the spread of c0 is 0"):
+        gaps.with_spread(c0=0)
+    with pytest.raises(ModelError, match=r"'cap' is not such a .* It is fixed"):
+        gaps.with_spread(cap=1)
+    with pytest.raises(ModelError, match="Did you mean 'tmax'"):
+        gaps.with_spread(tmx=1)
+
+
+def test_covariance_is_made_of_spreads_and_correlations(space):
+    related = ParameterSpace(
+        "m",
+        space.parameters,
+        correlations={("cmax", "tmax"): -0.5, ("fb", "shift"): 0.2},
+    )
+    expected = np.array(
+        [[1, 0, 0, -0.5], [0, 1, 0.2, 0], [0, 0.2, 1, 0], [-0.5, 0, 0, 1]]
+    )
+    assert related.correlation.tolist() == expected.tolist()
+    sd = np.array([0.5, 0.7, 2, np.sqrt(np.log(1.16))])
+    assert related.covariance == pytest.approx(np.diag(sd) @ expected @ np.diag(sd))
+    assert np.array_equal(space.correlation, np.eye(4))
+
+
+def test_a_covariate_is_no_parameter_and_the_error_says_how_to_give_it(space):
+    covariates = {"weight": Covariate("weight", 70.0, "kg")}
+    known = ParameterSpace("m", space.parameters, covariates=covariates)
+    with pytest.raises(ModelError, match=r"covariates=\{'weight': \.\.\.\}"):
+        known.with_values(weight=80)

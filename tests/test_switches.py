@@ -60,3 +60,22 @@ def test_gates_are_found(text, centre, width):
 @pytest.mark.parametrize("text", ["expit(k)", "softplus(E)", "exp(t)"])
 def test_what_does_not_open_with_time_is_no_gate(text):
     assert find_gates([parse(text)], CLOCK) == ()
+
+
+STEPPED = Clock({"late": parse("t - wbc")}, frozenset({"lag"}), frozenset({"wbc"}))
+
+
+def test_a_stepped_covariate_decides_between_its_steps():
+    assert find_switches([parse("1 if wbc > 2*lag else 0")], STEPPED) == ()
+    assert STEPPED.steady(parse("wbc"))
+    assert not STEPPED.free(parse("wbc"))
+
+
+def test_a_switch_time_does_not_rest_on_a_stepped_covariate():
+    with pytest.raises(ModelError, match="'late > 0' changes cannot be read off"):
+        find_switches([parse("1 if late > 0 else 0")], STEPPED)
+
+
+def test_a_branch_on_a_level_is_refused_with_advice():
+    with pytest.raises(ModelError, match=r"expit\(\(level - threshold\)/width\)"):
+        find_switches([parse("1 if E > 3 else 0")], CLOCK)

@@ -6,7 +6,8 @@ this one tree come levels, gradients, switch times and LaTeX.
 """
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from cellpk.errors import ModelError, nearest
@@ -116,6 +117,9 @@ class Integral:
         return f"{INTEGRAL}({', '.join(map(str, parts))})"
 
 
+Where = str | Callable[[int], str]
+"""File, section and line; or the way to it from the number of a line of the text."""
+
 Node = Number | Name | Negative | Binary | Call | Choice | Integral
 
 
@@ -194,15 +198,16 @@ def names(node: Node) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def parse(text: str, *, where: str = "") -> Node:
+def parse(text: str, *, where: Where = "") -> Node:
     """Return the tree of one right-hand side.
 
     Parameters
     ----------
     text : str
         For example ``"rho*E if t < tmax else -alpha*E"``.
-    where : str
-        File, section and line, for the message of an error.
+    where : str or callable
+        File, section and line, for the message of an error; or from the number of a
+        line of ``text``, counted from 0, to these.
 
     Raises
     ------
@@ -219,20 +224,47 @@ def parse(text: str, *, where: str = "") -> Node:
         ...
     cellpk.errors.ModelError: '__import__' is not a function known here. Use one of: ...
     """
+    text = text.strip()
     try:
-        body = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError) as error:
-        raise _not_understood(text, where) from error
-    return _Reader(text.strip(), where).node(body)
+        body = ast.parse(text, mode="eval").body
+    except SyntaxError as error:
+        raise _broken(text, error, where) from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise _not_understood(text[:60], _place(where, 0)) from error
+    return _Reader(text, where).node(body)
 
 
-def _not_understood(token: str, where: str) -> ModelError:
-    return ModelError(
-        f"{token.strip()!r} cannot be read",
-        where=where,
-        todo="Write numbers, names, + - * / **, 'a if t < x else b' and the functions "
-        f"{', '.join([*FUNCTIONS, INTEGRAL])}.",
+def _place(where: Where, line: int) -> str:
+    return where if isinstance(where, str) else where(line)
+
+
+_SIDE_BY_SIDE = re.compile(r"(?:\b(?!if\b|else\b)\w+|\))\s+(?!if\b|else\b)(\w+|\()")
+"""Two things with no operator between: Python's parser points before them."""
+
+
+def _broken(text: str, error: SyntaxError, where: Where) -> ModelError:
+    """Say at which token Python's parser stopped."""
+    lines = text.splitlines() or [""]
+    number, column = min(error.lineno or 1, len(lines)) - 1, (error.offset or 1) - 1
+    beside = _SIDE_BY_SIDE.search(text) if "comma" in error.msg else None
+    if beside:
+        above = text[: beside.start(1)]
+        number, column = above.count("\n"), len(above) - above.rfind("\n") - 1
+    tokens = re.finditer(r"\w+|\*\*|[<>=!]=|\S", lines[number])
+    token = next(
+        (repr(found[0]) for found in tokens if found.end() > column), "the end"
     )
+    return _not_understood(lines[number], _place(where, number), f" at {token}")
+
+
+def _not_understood(token: str, where: str, at: str = "") -> ModelError:
+    todo = "Write numbers, names, + - * / **, 'a if t < x else b' and the functions "
+    todo += f"{', '.join([*FUNCTIONS, INTEGRAL])}."
+    if "^" in token:
+        todo = "Write ** for a power."
+    elif re.search(r"\b(and|or|not)\b|[=!]=", token):
+        todo = "Compare two things by < <= > or >=, and nest: 'a if x else b if y ...'."
+    return ModelError(f"{token.strip()!r} cannot be read{at}", where=where, todo=todo)
 
 
 @dataclass(frozen=True)
@@ -240,7 +272,7 @@ class _Reader:
     """Turns the pieces of Python's parser into our nodes, or says what is foreign."""
 
     text: str
-    where: str
+    where: Where
 
     def node(self, piece: ast.expr) -> Node:
         match piece:
@@ -256,26 +288,35 @@ class _Reader:
                 return self._choice(test, yes, no)
             case ast.Call(func=ast.Name(id=function), args=arguments, keywords=[]):
                 return self._call(piece, function, arguments)
-        raise _not_understood(self._token(piece), self.where)
+        raise _not_understood(self._token(piece), self._at(piece))
 
     def _token(self, piece: ast.expr) -> str:
-        return ast.get_source_segment(self.text, piece) or self.text
+        token = ast.get_source_segment(self.text, piece) or self.text
+        return " ".join(token.split())
+
+    def _at(self, piece: ast.expr) -> str:
+        return _place(self.where, piece.lineno - 1)
 
     def _number(self, piece: ast.expr, value: float) -> Node:
-        if isinstance(value, bool):
-            raise _not_understood(self._token(piece), self.where)
+        # a whole number of 400 digits is no float, and 1e999 is infinite
+        if isinstance(value, bool) or not abs(value) < float(2**1023):
+            raise _not_understood(self._token(piece), self._at(piece))
         return Number(float(value))
 
     def _name(self, piece: ast.expr, name: str) -> Node:
         if name in FUNCTIONS or name == INTEGRAL:
-            raise _not_understood(self._token(piece), self.where)
+            raise ModelError(
+                f"{name!r} is a function, and stands without arguments",
+                where=self._at(piece),
+                todo=f"Write {name}(...).",
+            )
         return Name(name)
 
     def _choice(self, test: ast.Compare, yes: ast.expr, no: ast.expr) -> Node:
         if len(test.ops) != 1 or type(test.ops[0]) not in _SIGNS:
             raise ModelError(
                 f"{self._token(test)!r} cannot be read",
-                where=self.where,
+                where=self._at(test),
                 todo="Compare two things by < <= > or >=.",
             )
         left, right = self.node(test.left), self.node(test.comparators[0])
@@ -288,13 +329,13 @@ class _Reader:
         if function not in FUNCTIONS:
             raise ModelError(
                 f"{function!r} is not a function known here",
-                where=self.where,
+                where=self._at(piece),
                 todo=nearest(function, [*FUNCTIONS, INTEGRAL]),
             )
         if len(args) != FUNCTIONS[function]:
             raise ModelError(
                 f"{self._token(piece)!r} has {len(args)} arguments",
-                where=self.where,
+                where=self._at(piece),
                 todo=f"{function} takes {FUNCTIONS[function]}.",
             )
         return Call(function, tuple(map(self.node, args)))
@@ -303,7 +344,7 @@ class _Reader:
         if len(args) != 4 or not isinstance(args[1], ast.Name):
             raise ModelError(
                 f"{self._token(piece)!r} cannot be read",
-                where=self.where,
+                where=self._at(piece),
                 todo=f"Write {INTEGRAL}(body, variable, lower, upper).",
             )
         body, lower, upper = (self.node(args[i]) for i in (0, 2, 3))

@@ -2,7 +2,7 @@
 
 import re
 
-from cellpk.model.equations import Block
+from cellpk.model.blocks import Block
 from cellpk.model.expression import (
     Binary,
     Call,
@@ -29,13 +29,14 @@ def symbol(name: str) -> str:
 
     Examples
     --------
-    >>> symbol("alpha"), symbol("tmax"), symbol("open_0"), symbol("foldx")
-    ('\\alpha', 't_{\\mathrm{max}}', '\\mathrm{open}_{0}', '\\mathrm{foldx}')
+    >>> symbol("alpha"), symbol("tmax"), symbol("K12"), symbol("foldx")
+    ('\\alpha', 't_{\\mathrm{max}}', 'K_{12}', '\\mathrm{foldx}')
     """
     stem, _, index = name.partition("_")
-    ending = re.fullmatch(r"([A-Za-z])(max|min)", stem)
-    if ending and not index:
-        stem, index = ending[1], ending[2]
+    ending = re.fullmatch(rf"([A-Za-z]|{_GREEK})(max|min)?(\d*)", stem)
+    if ending and (ending[2] or ending[3]):
+        after = f"{ending[2] or ''}{ending[3]}"
+        stem, index = ending[1], f"{after}_{index}" if index else after
     letter = stem if len(stem) == 1 else rf"\mathrm{{{stem}}}"
     if re.fullmatch(_GREEK, stem):
         letter = rf"\{stem}"
@@ -61,7 +62,8 @@ def formula(node: Node) -> str:
     """
     match node:
         case Number():
-            text = re.sub(r"e([+-]?)0*(\d+)", r" \\cdot 10^{\1\2}", str(node))
+            text = re.sub(r"e\+?(-?)0*(\d+)", r" \\cdot 10^{\1\2}", str(node))
+            text = text.removeprefix(r"1 \cdot ")
         case Name(name):
             text = symbol(name)
         case Negative(operand):
@@ -78,9 +80,21 @@ def formula(node: Node) -> str:
     return text
 
 
-def _wrapped(node: Node, rank: int) -> str:
+def _rank(node: Node) -> int:
+    """Return how tightly the formula of a node holds together."""
+    match node:
+        case Integral():
+            return 1
+        case Number() if "e" in str(node):
+            return 2  # a product with a power of ten
+    return binding(node)
+
+
+def _wrapped(node: Node, rank: int, *, right: bool = False) -> str:
+    """Return the formula of an operand, in brackets where it would fall apart."""
     text = formula(node)
-    return text if binding(node) >= rank else rf"\left({text}\right)"
+    loose = _rank(node) < rank or (right and text.startswith("-"))
+    return rf"\left({text}\right)" if loose else text
 
 
 def _binary(node: Binary) -> str:
@@ -90,8 +104,10 @@ def _binary(node: Binary) -> str:
     if node.operator == "**":
         return f"{_wrapped(left, 9)}^{{{formula(right)}}}"
     if node.operator == "*":
-        return rf"{_wrapped(left, 2)} \, {_wrapped(right, 2)}"
-    return f"{formula(left)} {node.operator} {_wrapped(right, 2)}"
+        after = _wrapped(right, 2, right=True)
+        times = r"\cdot" if after[0].isdigit() else r"\,"
+        return rf"{_wrapped(left, 2)} {times} {after}"
+    return f"{_wrapped(left, 1)} {node.operator} {_wrapped(right, 2, right=True)}"
 
 
 def _call(node: Call) -> str:
@@ -117,7 +133,7 @@ def block_formulas(block: Block) -> list[str]:
 
     Examples
     --------
-    >>> from cellpk.model.equations import read_block
+    >>> from cellpk.model.blocks import read_block
     >>> block_formulas(read_block("E(0) = 1\ndE/dt = -alpha*E", known=["alpha"]))
     ['E(0) = 1', '\\frac{\\mathrm{d}E}{\\mathrm{d}t} = -\\alpha \\, E']
     """

@@ -79,7 +79,8 @@ def list_models() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        name, title, source, parameters (those that differ between patients), observed.
+        name, title, status (published or not), source, parameters (those that differ
+        between patients), observed.
 
     Examples
     --------
@@ -89,8 +90,8 @@ def list_models() -> pd.DataFrame:
     """
     models = map(load_model, _names(folder()))
     rows = [
-        (m.name, m.title, m.source, ", ".join(m.free), ", ".join(m.observed))
+        (m.name, m.title, m.status, m.source, ", ".join(m.free), ", ".join(m.observed))
         for m in models
     ]
-    columns = ["name", "title", "source", "parameters", "observed"]
+    columns = ["name", "title", "status", "source", "parameters", "observed"]
     return pd.DataFrame(rows, columns=columns)

@@ -1,7 +1,7 @@
 """Parameters of a model: their values, scales and the spread between patients."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cellpk.errors import ModelError, nearest
+from cellpk.model.rows import Covariate
 
 Array = NDArray[np.float64]
 
@@ -46,6 +47,9 @@ SCALES: Mapping[str, Scale] = {
 }
 """Scales of a parameter by name."""
 
+BY_HAND = "given by hand"
+"""Source of a number that was changed after the file was read."""
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -55,35 +59,42 @@ class Parameter:
     ----------
     name : str
         As the equations name it.
-    value : float
-        Typical value, natural scale, in ``unit``.
+    value : float or None
+        Typical value, natural scale, in ``unit``; None where none is published.
     unit, label : str
         Unit ("1" where it has none) and what it is called in tables.
     scale : {"log", "logit", "identity"}
         Scale on which patients spread normally.
-    iiv_sd : float
-        Between-patient spread: standard deviation on ``scale``; 0 where fixed.
+    iiv_sd : float or None
+        Between-patient spread: standard deviation on ``scale``; 0 where fixed, None
+        where it was estimated but is not published.
     spread_form : str
         How the file states the spread: ``iiv_sd``, ``iiv_var``, ``iiv_cv`` or "".
     fixed : bool
         Whether it is the same for all patients and is not fitted.
-    source : str
-        Where value and spread come from.
+    prior_sd : float or None
+        How uncertain the typical value is: standard deviation on ``scale``.
+    source, iiv_source : str
+        Where the value comes from, and where the spread.
     """
 
     name: str
-    value: float
+    value: float | None
     unit: str = "1"
     label: str = ""
     scale: str = "log"
-    iiv_sd: float = 0.0
+    iiv_sd: float | None = 0.0
     spread_form: str = ""
     fixed: bool = False
+    prior_sd: float | None = None
     source: str = ""
+    iiv_source: str = ""
 
     @property
     def transformed(self) -> float:
-        """Typical value on the parameter's scale."""
+        """Typical value on the parameter's scale; not a number where unpublished."""
+        if self.value is None:
+            return np.nan
         return float(SCALES[self.scale].forward(self.value))
 
 
@@ -97,10 +108,23 @@ class ParameterSpace:
         Name of the model, for messages.
     parameters : dict of str to Parameter
         In the order of the file.
+    covariates : dict of str to Covariate
+        What else is known of a patient.
+    correlations : dict of (str, str) to float
+        Between random effects on their scales, where they are not 0.
+    correlation_sources : dict of (str, str) to str
+        Where these come from.
     """
 
     name: str
     parameters: Mapping[str, Parameter]
+    covariates: Mapping[str, Covariate] = field(default_factory=dict, kw_only=True)
+    correlations: Mapping[tuple[str, str], float] = field(
+        default_factory=dict, kw_only=True
+    )
+    correlation_sources: Mapping[tuple[str, str], str] = field(
+        default_factory=dict, kw_only=True
+    )
 
     @cached_property
     def free(self) -> tuple[str, ...]:
@@ -109,13 +133,55 @@ class ParameterSpace:
 
     @cached_property
     def typical(self) -> Array:
-        """Typical values on the transformed scale, shape (p,)."""
+        """Typical values on the transformed scale, shape (p,).
+
+        Raises
+        ------
+        ModelError
+            Where a value is not published and was not given.
+        """
+        self._published(self.free)
         return np.array([self.parameters[name].transformed for name in self.free])
 
     @cached_property
     def spread(self) -> Array:
-        """Between-patient standard deviations on the transformed scale, shape (p,)."""
-        return np.array([self.parameters[name].iiv_sd for name in self.free])
+        """Between-patient standard deviations on the transformed scale, shape (p,).
+
+        Raises
+        ------
+        ModelError
+            Where a spread is not published and was not given.
+        """
+        found = {name: self.parameters[name].iiv_sd for name in self.free}
+        absent = [name for name, sd in found.items() if sd is None]
+        if absent:
+            raise ModelError(
+                f"the spread between patients is not published: {', '.join(absent)}",
+                where=self.name,
+                todo=f"Give it: model.with_spread({_example(absent, '0.5')}), standard "
+                "deviations on the scales of the parameters.",
+            )
+        return np.array([sd for sd in found.values() if sd is not None])
+
+    @cached_property
+    def correlation(self) -> Array:
+        """Correlation of the random effects, shape (p, p); 0 where none is stated."""
+        matrix = np.eye(len(self.free))
+        for (one, two), value in self.correlations.items():
+            i, j = self.free.index(one), self.free.index(two)
+            matrix[i, j] = matrix[j, i] = value
+        return matrix
+
+    @cached_property
+    def covariance(self) -> Array:
+        """Covariance of the random effects, shape (p, p).
+
+        Raises
+        ------
+        ModelError
+            Where a spread is not published and was not given.
+        """
+        return self.correlation * np.outer(self.spread, self.spread)
 
     def natural(self, theta: ArrayLike) -> dict[str, Array]:
         """Return the parameters on their natural scale.
@@ -130,6 +196,11 @@ class ParameterSpace:
         dict of str to ndarray, shape (...)
             In the units of the file; fixed parameters included.
 
+        Raises
+        ------
+        ModelError
+            Where theta does not fit, or a fixed parameter has no value.
+
         Examples
         --------
         >>> import cellpk as ck
@@ -138,6 +209,7 @@ class ParameterSpace:
         9.3
         """
         theta = self._checked(theta)
+        self._published(name for name, row in self.parameters.items() if row.fixed)
         values = {name: np.asarray(row.value) for name, row in self.parameters.items()}
         for i, name in enumerate(self.free):
             values[name] = SCALES[self.parameters[name].scale].back(theta[..., i])
@@ -158,7 +230,8 @@ class ParameterSpace:
         Raises
         ------
         ModelError
-            Where a name is not a free parameter of the model, or a value impossible.
+            Where a name is not a free parameter of the model, a value is impossible,
+            or one is neither given nor published.
 
         Examples
         --------
@@ -168,11 +241,14 @@ class ParameterSpace:
         (2, 6)
         """
         values = values or {}
-        columns = [
-            self._transformed(name, values[name]) if name in values else typical
-            for name, typical in zip(self.free, self.typical, strict=True)
-        ]
         self._known(values, self.free)
+        self._published(name for name in self.free if name not in values)
+        columns = [
+            self._transformed(name, values[name])
+            if name in values
+            else self.parameters[name].transformed
+            for name in self.free
+        ]
         return np.stack(np.broadcast_arrays(*columns), axis=-1)
 
     def with_values(self, **values: float) -> Self:
@@ -199,17 +275,68 @@ class ParameterSpace:
         rows = dict(self.parameters)
         for name, value in values.items():
             self._transformed(name, value)
-            rows[name] = replace(rows[name], value=float(value))
+            rows[name] = replace(rows[name], value=float(value), source=BY_HAND)
         return replace(self, parameters=rows)
+
+    def with_spread(self, **sd: float) -> Self:
+        """Return the same model with other spreads between patients.
+
+        Parameters
+        ----------
+        **sd : float
+            Standard deviation on the scale of the parameter, by its name.
+
+        Raises
+        ------
+        ModelError
+            Where a name is not a free parameter of the model, or a spread not positive.
+
+        Examples
+        --------
+        >>> import cellpk as ck
+        >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+        >>> stein.with_spread(cmax=0.5).spread.tolist()
+        [2.4, 0.38, 0.5, 0.91, 0.8, 0.86]
+        """
+        self._known(sd, self.free)
+        rows = dict(self.parameters)
+        for name, value in sd.items():
+            if not 0 < value < np.inf:
+                raise ModelError(
+                    f"the spread of {name} is {value}",
+                    where=self.name,
+                    todo="Give a positive number.",
+                )
+            rows[name] = replace(
+                rows[name],
+                iiv_sd=float(value),
+                spread_form="iiv_sd",
+                iiv_source=BY_HAND,
+            )
+        return replace(self, parameters=rows)
+
+    def _published(self, names: Iterable[str]) -> None:
+        absent = [name for name in names if self.parameters[name].value is None]
+        if absent:
+            raise ModelError(
+                f"no value is published: {', '.join(absent)}",
+                where=self.name,
+                todo=f"Give it: model.with_values({_example(absent, '...')}), in "
+                f"{_listed(self.parameters[name].unit for name in absent)}.",
+            )
 
     def _known(self, values: Iterable[str], known: Iterable[str]) -> None:
         for name in values:
-            if name not in known:
-                raise ModelError(
-                    f"{name!r} is not such a parameter",
-                    where=self.name,
-                    todo=nearest(name, known),
-                )
+            if name in known:
+                continue
+            todo = nearest(name, known)
+            if name in self.covariates:
+                todo = f"It is a covariate: give it as covariates={{{name!r}: ...}}."
+            elif name in self.parameters:
+                todo = "It is fixed, the same for all patients. " + todo
+            raise ModelError(
+                f"{name!r} is not such a parameter", where=self.name, todo=todo
+            )
 
     def _transformed(self, name: str, value: ArrayLike) -> Array:
         row, numbers = self.parameters[name], np.asarray(value, dtype=float)
@@ -234,80 +361,9 @@ class ParameterSpace:
         return array
 
 
-def spread(row: Mapping[str, Any], *, where: str) -> tuple[float, str]:
-    """Return the between-patient spread of a row as a standard deviation, and its form.
-
-    Parameters
-    ----------
-    row : mapping
-        Of a parameter: exactly one of ``iiv_sd``, ``iiv_var`` and ``iiv_cv``, or
-        ``fixed = true``. A coefficient of variation (a fraction, log scale only) is
-        turned by ``sd = sqrt(log(1 + cv**2))``.
-    where : str
-        File, section and line.
-
-    Raises
-    ------
-    ModelError
-        Where there is none or more than one, or it is negative.
-
-    Examples
-    --------
-    >>> spread({"iiv_var": 0.25}, where="")
-    (0.5, 'iiv_var')
-    """
-    forms = [key for key in ("iiv_sd", "iiv_var", "iiv_cv") if key in row]
-    if row.get("fixed", False) and not forms:
-        return 0.0, ""
-    if len(forms) != 1 or row.get("fixed", False):
-        raise ModelError(
-            f"the spread between patients is stated by {forms or 'nothing'}"
-            + (" and fixed" if row.get("fixed", False) else ""),
-            where=where,
-            todo="State exactly one of iiv_sd, iiv_var, iiv_cv, or fixed = true.",
-        )
-    form, value = forms[0], row[forms[0]]
-    if form == "iiv_cv" and row.get("scale", "log") != "log":
-        raise ModelError(
-            f"iiv_cv = {value} has a meaning on the log scale only",
-            where=where,
-            todo="State iiv_sd or iiv_var on the parameter's own scale.",
-        )
-    if not 0 < value < np.inf:
-        raise ModelError(
-            f"{form} is {value}", where=where, todo="State a positive number."
-        )
-    variance = {"iiv_sd": value**2, "iiv_var": value, "iiv_cv": np.log1p(value**2)}
-    return float(np.sqrt(variance[form])), form
+def _example(names: Iterable[str], value: str) -> str:
+    return ", ".join(f"{name}={value}" for name in names)
 
 
-def read_parameter(name: str, row: Mapping[str, Any], *, where: str) -> Parameter:
-    """Return a parameter from its row of the file.
-
-    Raises
-    ------
-    ModelError
-        Where the scale is unknown, the value is impossible on it, or the spread is not
-        stated once.
-
-    Examples
-    --------
-    >>> row = {"value": 9.3, "unit": "day", "iiv_cv": 0.4}
-    >>> read_parameter("tmax", row, where="").iiv_sd.__round__(6)
-    0.385253
-    """
-    scale = row.get("scale", "log")
-    if scale not in SCALES:
-        raise ModelError(
-            f"scale {scale!r} is not known", where=where, todo=nearest(scale, SCALES)
-        )
-    value = float(row["value"])
-    if not SCALES[scale].legal(value):
-        raise ModelError(
-            f"value {value} is not possible on the {scale} scale",
-            where=where,
-            todo="Correct the value, or state another scale.",
-        )
-    sd, form = spread(row, where=where)
-    kept = {key: row[key] for key in ("unit", "label", "fixed", "source") if key in row}
-    return Parameter(name, value, scale=scale, iiv_sd=sd, spread_form=form, **kept)
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(words))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cellpk.errors import ModelError
-from cellpk.model.equations import TIME
+from cellpk.model.blocks import TIME
 from cellpk.model.expression import (
     Binary,
     Call,
@@ -53,7 +53,9 @@ class Clock:
     lines : mapping of str to Node
         Named lines.
     parameters : frozenset of str
-        Names that do not change with time.
+        Names that do not change with time: parameters, covariates fixed in time.
+    stepped : frozenset of str
+        Covariates that change in steps: constant from one step to the next.
 
     Examples
     --------
@@ -65,12 +67,20 @@ class Clock:
 
     lines: Mapping[str, Node]
     parameters: frozenset[str]
+    stepped: frozenset[str] = frozenset()
 
     def free(self, node: Node) -> bool:
         """Whether ``node`` stays the same over time."""
+        return self._rests_on(node, self.parameters)
+
+    def steady(self, node: Node) -> bool:
+        """Whether ``node`` stays the same from one step of a covariate to the next."""
+        return self._rests_on(node, self.parameters | self.stepped)
+
+    def _rests_on(self, node: Node, known: frozenset[str]) -> bool:
         return all(
-            name in self.parameters
-            or (name in self.lines and self.free(self.lines[name]))
+            name in known
+            or (name in self.lines and self._rests_on(self.lines[name], known))
             for name in names(node)
         )
 
@@ -163,7 +173,7 @@ def find_switches(
     clock : Clock
         What their names mean.
     where : str
-        The file, for the message of an error.
+        Where they stand, for the message of an error.
 
     Raises
     ------
@@ -186,7 +196,7 @@ def find_switches(
                 needed = ""
             case _:
                 continue
-        if not all(map(clock.free, sides)):
+        if not all(map(clock.steady, sides)):
             found += _meeting(clock, sides, needed, where)
     return tuple(dict.fromkeys(found))
 
@@ -203,7 +213,9 @@ def _meeting(
         raise ModelError(
             f"the time at which {needed!r} changes cannot be read off",
             where=where,
-            todo="Compare t, or a straight line in t, with something constant in time.",
+            todo="Compare t, or a straight line in t, with parameters and covariates "
+            "fixed in time. Where a level decides, write a smooth gate in the place of "
+            "the branch: expit((level - threshold)/width).",
         ) from error
 
 
