@@ -1,7 +1,6 @@
 """Levels, gradients, quantities and the text of a model."""
 
 import pickle
-import time
 
 import numpy as np
 import pytest
@@ -74,7 +73,7 @@ def test_a_curve_is_that_of_the_changed_typical_patient():
         STEIN.curve(times, observed="flow")
 
 
-@pytest.mark.parametrize("times", [[-1, 2], 3, [[1, 2]], [np.nan]])
+@pytest.mark.parametrize("times", [[-1, 2], 3, [np.nan], [np.inf]])
 def test_times_that_cannot_be_are_refused(times):
     with pytest.raises(ModelError, match="times are"):
         STEIN.log_level(STEIN.typical, times)
@@ -89,23 +88,12 @@ def test_units_of_quantities():
     }
 
 
-def test_a_gradient_of_64_patients_and_14_samples_takes_milliseconds():
-    theta = np.tile(STEIN.typical, (64, 1))
-    times = np.linspace(0, 28, 14)
-    spans = []
-    for _ in range(5):
-        start = time.perf_counter()
-        STEIN.log_level_gradient(theta, times)
-        spans.append(time.perf_counter() - start)
-    assert min(spans) < 0.005
-
-
 def test_a_model_survives_the_way_to_another_process():
     again = pickle.loads(pickle.dumps(STEIN))
     assert np.array_equal(again.curve([5, 10]), STEIN.curve([5, 10]))
 
 
-def test_a_model_without_a_closed_form_has_rates_and_says_so(tmp_path):
+def test_a_model_without_a_closed_form_is_solved(tmp_path):
     model = write(
         tmp_path,
         """
@@ -114,19 +102,21 @@ def test_a_model_without_a_closed_form_has_rates_and_says_so(tmp_path):
         time = "day"
         equations = '''
         E(0) = start
-        dE/dt = r*E*(1 - E/1000)
+        dE/dt = r*E*(1 - E/full)
         '''
         [parameters]
         start = { value = 10, unit = "cells/uL", iiv_sd = 1 }
         r = { value = 0.5, unit = "1/day", iiv_sd = 1 }
+        full = { value = 1000, unit = "cells/uL", fixed = true }
         [observed]
         flow = { is = "E", unit = "cells/uL", error = "lognormal", sd = 0.3 }
         """,
     )
     values = model.natural(model.typical)
     assert model.equations.slopes(0, [500], values) == pytest.approx([125])
-    with pytest.raises(ModelError, match=r"'own' has no closed form.*'solution'"):
-        model.curve([1])
+    grown = 10 * np.exp(0.5 * 7)
+    expected = 1000 * grown / (990 + grown)  # the logistic curve
+    assert model.curve([7]) == pytest.approx([expected], rel=1e-7)
 
 
 def test_what_does_not_move_still_has_its_shape(tmp_path):
@@ -140,14 +130,15 @@ def test_what_does_not_move_still_has_its_shape(tmp_path):
         E(0) = start
         dE/dt = 0
         '''
-        solution = "E = start if t < 7 else start/2"
+        solution = "E = start if t < dip else start/2"
         [parameters]
         start = { value = 10, unit = "cells/uL", iiv_sd = 1 }
+        dip = { value = 7, unit = "day", fixed = true }
         [observed]
         flow = { is = "E", unit = "cells/uL", error = "lognormal", sd = 0.3 }
-        seven = { is = "7", unit = "cells/uL", error = "lognormal", sd = 0.3 }
+        seven = { is = "7", unit = "1", error = "lognormal", sd = 0.3 }
         [derived]
-        two = { is = "2", unit = "day" }
+        two = { is = "2", unit = "1" }
         """,
     )
     theta = np.tile(model.typical, (3, 1))

@@ -41,16 +41,48 @@ def area(
     >>> float(area(kinked, [constant([1.0])], 2.0).value[0].round(12))
     1.5
     """
-    ends = _sorted([constant([0.0]), *marks, constant([until])], until)
-    pieces = [_piece(level, start, stop) for start, stop in pairwise(ends)]
+    pieces = [
+        (level(nodes) * weights).summed().widened()
+        for nodes, weights in _spread(marks, until)
+    ]
     return sum(pieces[1:], start=pieces[0])
 
 
-def _piece(
-    level: Callable[[Quantity], Quantity], start: Quantity, stop: Quantity
+def area_at_once(
+    level: Callable[[Quantity], Quantity], marks: Sequence[Quantity], until: float
 ) -> Quantity:
-    nodes, weights = spread_nodes(start, stop, count=NODES_PER_PIECE)
-    return (level(_flat(nodes)) * _flat(weights)).summed().widened()
+    """Return the area under a level that is asked for once, for all days together.
+
+    A solver goes from day 0 to the last day of each call.
+
+    Parameters
+    ----------
+    level, marks, until
+        As for :func:`area`; the ends of pieces stay where they are.
+
+    Examples
+    --------
+    >>> def kinked(t):
+    ...     return Quantity(np.minimum(t.value, 1.0))
+    >>> float(area_at_once(kinked, [constant([1.0])], 2.0).value[0].round(12))
+    1.5
+    """
+    nodes, weights = zip(*_spread(marks, until), strict=True)
+    days, shares = (
+        constant(np.concatenate([x.value for x in parts], axis=-1))
+        for parts in (nodes, weights)
+    )
+    return (level(days) * shares).summed().widened()
+
+
+def _spread(marks: Sequence[Quantity], until: float) -> list[tuple[Quantity, Quantity]]:
+    """Nodes and weights of each piece."""
+    ends = _sorted([constant([0.0]), *marks, constant([until])], until)
+    pieces = [
+        spread_nodes(start, stop, count=NODES_PER_PIECE)
+        for start, stop in pairwise(ends)
+    ]
+    return [(_flat(nodes), _flat(weights)) for nodes, weights in pieces]
 
 
 def _flat(quantity: Quantity) -> Quantity:

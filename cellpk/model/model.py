@@ -1,28 +1,27 @@
 """A model: equations, parameters, and the levels that follow from them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
-from cellpk.errors import ModelError, nearest
-from cellpk.model.area import GATE_MARKS, area
-from cellpk.model.description import Description
 from cellpk.model.equations import TIME
-from cellpk.model.parameters import SCALES, Array
-from cellpk.model.rows import Observed
-from cellpk.model.sensitivity import Quantity, Scope, constant
+from cellpk.model.expression import Name, Node
+from cellpk.model.inputs import Inputs, step_values
+from cellpk.model.parameters import Array
+from cellpk.model.quantities import Quantified
+from cellpk.model.sensitivity import Scope, constant
 
-SMALLEST, LARGEST = 1e-300, 1e300
-"""Levels are held within these: an extreme parameter gives a finite log level."""
-
-AREA = "auc_0_28"
+if TYPE_CHECKING:
+    from cellpk.model.design import Design
+    from cellpk.model.virtual import Simulated
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Model(Description):
+class Model(Quantified):
     """A published or own model of levels after infusion.
 
     Made by :func:`cellpk.load_model`. Nothing changes it.
@@ -47,6 +46,16 @@ class Model(Description):
         Times at which the course changes, as expressions of the parameters.
     gates : tuple of Gate
         Smooth switches: centre and width, as expressions of the parameters.
+    covariates : dict of str to Covariate
+        What is known of a patient and not estimated.
+    infusions : Infusions or None
+        What an infusion adds, and the schedule of the typical patient.
+    correlations : dict
+        Of the random effects, by pairs of parameters.
+    printed : dict of str to Printed
+        Numbers of the typical patient's course that were printed.
+    status, doubts : str
+        "published" or "unpublished"; known doubts about the transcription.
 
     Examples
     --------
@@ -56,100 +65,25 @@ class Model(Description):
     array([1373.56,  146.51])
     """
 
-    def log_level(
-        self, theta: ArrayLike, times: ArrayLike, *, observed: str | None = None
-    ) -> Array:
-        """Return the natural log of the level.
-
-        Parameters
-        ----------
-        theta : array, shape (..., p)
-            Free parameters on the transformed scale.
-        times : array, shape (n,)
-            Days after infusion, not negative.
-        observed : str, optional
-            Assay; the first of the model where not given.
-
-        Returns
-        -------
-        ndarray, shape (..., n)
-            Finite: a level below 1e-300 counts as 1e-300, one above 1e300 as 1e300.
-
-        Raises
-        ------
-        ModelError
-            Where the model has no closed form, or the assay or theta does not fit.
-
-        Examples
-        --------
-        >>> import cellpk as ck
-        >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
-        >>> stein.log_level(stein.typical, [0, 9.3]).round(4)
-        array([ 1.8171, 10.0858])
-        """
-        theta, times = self._checked(theta), self._times(times)
-        with np.errstate(all="ignore"):
-            level = self._level(self._given(theta), constant(times), observed)
-            value = np.log(np.clip(level.value, SMALLEST, LARGEST))
-        return np.broadcast_to(value, (*theta.shape[:-1], times.size)).copy()
-
-    def log_level_gradient(
-        self, theta: ArrayLike, times: ArrayLike, *, observed: str | None = None
-    ) -> tuple[Array, Array]:
-        """Return the natural log of the level and its gradient.
-
-        Parameters
-        ----------
-        theta : array, shape (..., p)
-            Free parameters on the transformed scale.
-        times : array, shape (n,)
-            Days after infusion, not negative.
-        observed : str, optional
-            Assay; the first of the model where not given.
-
-        Returns
-        -------
-        log_level : ndarray, shape (..., n)
-            As from :meth:`log_level`.
-        gradient : ndarray, shape (..., n, p)
-            By theta; 0 where the level is held at its smallest or largest.
-
-        Raises
-        ------
-        ModelError
-            Where the model has no closed form, or the assay or theta does not fit.
-
-        Examples
-        --------
-        >>> import cellpk as ck
-        >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
-        >>> level, gradient = stein.log_level_gradient(stein.typical, [7, 14, 28])
-        >>> gradient.shape
-        (3, 6)
-        """
-        theta, times = self._checked(theta), self._times(times)
-        shape = (*theta.shape[:-1], times.size)
-        with np.errstate(all="ignore"):
-            given = self._given(theta, gradient=True)
-            level = self._level(given, constant(times), observed)
-            value = np.log(np.clip(level.value, SMALLEST, LARGEST))
-            inside = (level.value > SMALLEST) & (level.value < LARGEST)
-            slope = level.along(np.divide(1.0, level.value))
-            gradient = np.where(inside[..., None], 0.0 if slope is None else slope, 0.0)
-        wide = np.broadcast_to(gradient, (*shape, theta.shape[-1]))
-        return np.broadcast_to(value, shape).copy(), wide.copy()
-
     def curve(
-        self, times: ArrayLike, *, observed: str | None = None, **changes: float
+        self,
+        times: ArrayLike,
+        *,
+        observed: str | None = None,
+        covariates: Mapping[str, Any] | None = None,
+        infusions: Iterable[tuple[float, float]] | None = None,
+        **changes: float,
     ) -> Array:
         """Return the level of the typical patient, with changed parameters.
 
         Parameters
         ----------
         times : array, shape (n,)
-            Days after infusion, not negative.
+            Days after the first infusion, not negative.
         observed : str, optional
             Assay; the first of the model where not given.
+        covariates, infusions
+            As for :meth:`inputs`.
         **changes : float
             Parameters by name, in the units of the file.
 
@@ -171,190 +105,190 @@ class Model(Description):
         array([50000. ,  2861.6])
         """
         model = self.with_values(**changes) if changes else self
-        return np.exp(model.log_level(model.typical, times, observed=observed))
+        inputs = model.inputs(covariates=covariates, infusions=infusions)
+        typical = model.typical
+        return np.exp(model.log_level(typical, times, observed=observed, inputs=inputs))
 
-    def quantities(self, theta: ArrayLike) -> dict[str, tuple[Array, Array]]:
-        """Return derived quantities with their gradients.
+    def course(
+        self,
+        times: ArrayLike,
+        *,
+        covariates: Mapping[str, Any] | None = None,
+        infusions: Iterable[tuple[float, float]] | None = None,
+        **changes: float,
+    ) -> pd.DataFrame:
+        """Return every state and every observed level of the typical patient.
 
         Parameters
         ----------
-        theta : array, shape (..., p)
-            Free parameters on the transformed scale.
+        times : array, shape (n,)
+            Days after the first infusion, not negative and in order.
+        covariates, infusions, **changes
+            As for :meth:`curve`.
 
         Returns
         -------
-        dict of str to (ndarray, shape (...); ndarray, shape (..., p))
-            The file's derived quantities and ``auc_0_28``, the area under the level of
-            the first assay to day 28; units stand in ``quantity_units``.
+        DataFrame
+            ``time``, then one column per state and per assay, in their units.
 
         Raises
         ------
         ModelError
-            Where the model has no closed form, or theta does not fit.
+            As :meth:`curve`.
 
         Examples
         --------
         >>> import cellpk as ck
         >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
-        >>> value, gradient = stein.quantities(stein.typical)["auc_0_28"]
-        >>> float(value.round(1)), gradient.shape
-        (171774.3, (6,))
+        >>> stein.course([9.3, 28]).round(1)
+           time        E      M     qpcr
+        0   9.3  24000.0    0.0  24000.0
+        1  28.0   1204.5  169.1   1373.6
         """
-        theta = self._checked(theta)
-        found = self._quantities(self._given(theta, gradient=True))
-        return {
-            name: (_value(quantity, theta), _slope(quantity, theta))
-            for name, quantity in found.items()
-        }
+        model = self.with_values(**changes) if changes else self
+        inputs = model.inputs(covariates=covariates, infusions=infusions)
+        wanted: dict[str, Node] = {name: Name(name) for name in self.equations.states}
+        wanted |= {name: row.expression for name, row in self.observed.items()}
+        found = model.along(wanted, times, inputs=inputs)
+        return pd.DataFrame({"time": np.asarray(times, dtype=float), **found})
 
-    def quantity_values(self, theta: ArrayLike) -> dict[str, Array]:
-        """Return derived quantities alone: for many draws, some times faster.
+    def along(
+        self, wanted: Mapping[str, Node], times: ArrayLike, *, inputs: Inputs
+    ) -> dict[str, Array]:
+        """Return expressions along the course of the typical patient.
 
         Parameters
         ----------
-        theta : array, shape (..., p)
-            Free parameters on the transformed scale.
+        wanted : mapping of str to Node
+            Expressions of assays, states, lines, parameters, covariates and ``t``.
+        times : array, shape (n,)
+            Days after the first infusion.
+        inputs : Inputs
+            Covariates and infusions.
 
         Returns
         -------
-        dict of str to ndarray, shape (...)
-            The values of :meth:`quantities`.
+        dict of str to ndarray, shape (n,)
 
         Examples
         --------
         >>> import cellpk as ck
         >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
-        >>> float(stein.quantity_values(stein.typical)["half_life_1"].round(3))
-        4.332
+        >>> from cellpk.model.expression import parse
+        >>> stein.along({"twice": parse("2*E")}, [9.3], inputs=stein.inputs())
+        {'twice': array([48000.])}
         """
-        theta = self._checked(theta)
-        found = self._quantities(self._given(theta))
-        return {name: _value(quantity, theta) for name, quantity in found.items()}
-
-    def _quantities(self, given: Mapping[str, Quantity]) -> dict[str, Quantity]:
-        scope = Scope(given, self.equations.lines)
-        with np.errstate(all="ignore"):
-            found = {
-                name: scope.evaluate(row.expression)
-                for name, row in self.derived.items()
-            }
-            marks = self._marks(scope)
-            found[AREA] = area(lambda t: self._level(given, t), marks, 28.0)
-        return found
-
-    def stand_in(self, assay: str) -> Observed:
-        """Return the observed level that stands for an assay: its own, else the first.
-
-        Parameters
-        ----------
-        assay : str
-            Which levels were measured.
-
-        Examples
-        --------
-        >>> import cellpk as ck
-        >>> ck.load_model("stein_2019_tisagenlecleucel").stand_in("flow").name
-        'qpcr'
-        """
-        return self.observed.get(assay) or next(iter(self.observed.values()))
-
-    @cached_property
-    def quantity_units(self) -> dict[str, str]:
-        """Units of the derived quantities, by name."""
-        units = {name: row.unit for name, row in self.derived.items()}
-        return {**units, AREA: f"{self.time}*{self._observed(None).unit}"}
-
-    def switch_times(self, theta: ArrayLike) -> Array:
-        """Return the times at which the course changes.
-
-        Parameters
-        ----------
-        theta : array, shape (..., p)
-            Free parameters on the transformed scale.
-
-        Returns
-        -------
-        ndarray, shape (..., k)
-            Days after infusion, one per element of ``switches``.
-
-        Examples
-        --------
-        >>> import cellpk as ck
-        >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
-        >>> stein.switch_times(stein.typical).round(6)
-        array([9.3])
-        """
-        theta = self._checked(theta)
-        scope = Scope(self._given(theta), self.equations.lines)
-        shape = theta.shape[:-1]
-        with np.errstate(all="ignore"):
-            found = [scope.evaluate(node).value for node in self.switches]
-        times = [np.broadcast_to(time, (*shape, 1)) for time in found]
-        return np.concatenate([np.empty((*shape, 0)), *times], axis=-1)
-
-    def _marks(self, scope: Scope) -> list[Quantity]:
-        """Where pieces of an area end: switches, and places about each gate."""
-        marks = [scope.evaluate(node) for node in self.switches]
-        for gate in self.gates:
-            centre, width = scope.evaluate(gate.centre), scope.evaluate(gate.width)
-            marks += [centre + width * constant(place) for place in GATE_MARKS]
-        return marks
-
-    def _given(self, theta: Array, *, gradient: bool = False) -> dict[str, Quantity]:
-        """Parameters as quantities, shape (..., 1): the last axis is that of times."""
-        one_hot = np.eye(theta.shape[-1])
-        given = {}
-        with np.errstate(over="ignore"):
-            values = self.natural(theta)
-        for name, value in values.items():
-            if name not in self.free:
-                given[name] = constant(value[..., None])
-                continue
-            slope = SCALES[self.parameters[name].scale].slope(value)
-            along = slope[..., None, None] * one_hot[self.free.index(name)]
-            given[name] = Quantity(value[..., None], along if gradient else None)
-        return given
-
-    def _level(
-        self, given: Mapping[str, Quantity], time: Quantity, observed: str | None = None
-    ) -> Quantity:
+        days = self._times(times)
+        given = self._given(self.typical, inputs) | {TIME: constant(days)}
+        assays = {name: row.expression for name, row in self.observed.items()}
+        lines = {**assays, **self.equations.lines}
         if not self.equations.closed:
-            raise ModelError(
-                f"{self.name!r} has no closed form",
-                todo="Add a 'solution' to its file: this version evaluates closed "
-                "forms only.",
-            )
-        scope = Scope({**given, TIME: time}, self.equations.lines)
-        return scope.evaluate(self._observed(observed).expression)
+            states = self.kernel.states(self.typical, days, inputs=inputs)
+            given |= {
+                name: constant(states[:, i])
+                for i, name in enumerate(self.equations.states)
+            }
+            given |= {
+                name: constant(step_values(self.covariates[name], steps, days))
+                for name, steps in inputs.steps.items()
+            }
+        scope = Scope(given, lines)
+        with np.errstate(all="ignore"):
+            found = {name: scope.evaluate(node).value for name, node in wanted.items()}
+        return {name: np.broadcast_to(x, days.shape) + 0.0 for name, x in found.items()}
 
-    def _observed(self, name: str | None) -> Observed:
-        first = next(iter(self.observed))
-        if name is not None and name not in self.observed:
-            raise ModelError(
-                f"{name!r} is not observed by this model",
-                where=self.name,
-                todo=nearest(name, self.observed),
-            )
-        return self.observed[name or first]
+    def reproduce(self) -> pd.DataFrame:
+        """Return printed numbers beside what the file gives.
 
-    def _times(self, times: ArrayLike) -> Array:
-        array = np.asarray(times, dtype=float)
-        if array.ndim != 1 or not (array >= 0).all():
-            raise ModelError(
-                f"times are {times!r}",
-                where=self.name,
-                todo="Give a list of days after infusion, none of them negative.",
-            )
-        return array
+        Returns
+        -------
+        DataFrame
+            name, label, unit, printed (text), computed, agrees (to the last digit
+            printed), source: derived quantities first, then numbers of the course.
 
+        Examples
+        --------
+        >>> import cellpk as ck
+        >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+        >>> bool(stein.reproduce()["agrees"].all())
+        True
+        """
+        from cellpk.model.reproduce import reproduce
 
-def _value(quantity: Quantity, theta: Array) -> Array:
-    """Value without the axis of times: it has one time only."""
-    return np.broadcast_to(quantity.value, (*theta.shape[:-1], 1))[..., 0].copy()
+        return reproduce(self)
 
+    def simulate(
+        self,
+        n: int,
+        *,
+        design: "Design",
+        seed: int,
+        covariates: pd.DataFrame | Mapping[str, Any] | None = None,
+        residual: Mapping[str, float] | None = None,
+    ) -> "Simulated":
+        """Return virtual patients: spread, residual error, limits, dropout.
 
-def _slope(quantity: Quantity, theta: Array) -> Array:
-    """Gradient without the axis of times; 0 for a constant."""
-    slope = 0.0 if quantity.gradient is None else quantity.gradient
-    shape = (*theta.shape[:-1], 1, theta.shape[-1])
-    return np.broadcast_to(slope, shape)[..., 0, :].copy()
+        Parameters
+        ----------
+        n : int
+            Number of patients.
+        design : Design
+            Days, assays, infusions, limits, dropout.
+        seed : int
+            Same seed, same bytes.
+        covariates : DataFrame or mapping, optional
+            One row per patient, or by name a number or n numbers.
+        residual : mapping of str to float, optional
+            Residual standard deviation by assay, where the model publishes none.
+
+        Raises
+        ------
+        ModelError
+            Where the spread between patients or a residual error is not published and
+            not given.
+
+        Examples
+        --------
+        >>> import cellpk as ck
+        >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+        >>> design = ck.Design([7, 14, 28], lloq=50)
+        >>> len(stein.simulate(5, design=design, seed=1).table)
+        15
+        """
+        from cellpk.model.virtual import simulate
+
+        return simulate(
+            self,
+            n,
+            design=design,
+            seed=seed,
+            covariates=covariates,
+            residual=residual,
+        )
+
+    def export(self, target: str, **options: Any) -> str:
+        """Return the model as the text of another tool.
+
+        Parameters
+        ----------
+        target : {"nlmixr2", "monolix", "nonmem"}
+            Which tool.
+        **options
+            ``form="ode"`` writes the differential equations in place of the closed
+            form.
+
+        Raises
+        ------
+        ModelError
+            Where the tool is not known.
+
+        Examples
+        --------
+        >>> import cellpk as ck
+        >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+        >>> "$THETA" in stein.export("nonmem")
+        True
+        """
+        from cellpk.model.export import export
+
+        return export(self, target, **options)
