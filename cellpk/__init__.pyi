@@ -7,9 +7,11 @@ from .fit.individual import IndividualFits as IndividualFits
 from .fit.individual import fit_individuals as fit_individuals
 from .kinetics.nca import Metrics as Metrics
 from .kinetics.nca import nca as nca
+from .model.design import Design as Design
 from .model.library import list_models as list_models
 from .model.library import load_model as load_model
 from .model.model import Model as Model
+from .model.virtual import Simulated as Simulated
 from .outcomes.cytokines import CytokineAssociation as CytokineAssociation
 from .outcomes.cytokines import cytokine_association as cytokine_association
 from .outcomes.exposure_response import ExposureResponse as ExposureResponse

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import made_models
 import numpy as np
 import pandas as pd
 import pytest
@@ -219,3 +220,15 @@ def report_folder(made_report, tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     made_report.write(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def made_model(tmp_path_factory):
+    """Return a model of ``made_models`` by its text, or of a changed text."""
+
+    def load(text=made_models.DECLINE):
+        path = tmp_path_factory.mktemp("models") / "made.toml"
+        path.write_text(text, encoding="utf-8")
+        return ck.load_model(path)
+
+    return load

@@ -11,6 +11,7 @@ from cellpk.study import parsing
 from cellpk.study.assays import ASSAYS
 from cellpk.study.columns import COLUMNS, STATES
 from cellpk.study.config import Limits, SamplesFile
+from cellpk.study.limits import states
 from cellpk.study.sheet import Sheet
 from cellpk.study.units import factor
 
@@ -189,16 +190,11 @@ def _states(
     """Return each sample's state and its number, if any."""
     number = read["level"].to_numpy()
     quantified = (read["state"] == "quantified").to_numpy(bool)
-    lloq, llod = table["lloq"].to_numpy(), table["llod"].to_numpy()
+    limits = {name: table[name].to_numpy() for name in ("lloq", "llod", "uloq")}
     zero = quantified & (number == 0)
-    limited = known["zero"].to_numpy(bool) | np.isfinite(lloq) | np.isfinite(llod)
-    low = zero | (quantified & (number < lloq))
-    # NaN compares as False: where no LLOD is known, nothing is called detected.
-    detected = low & (number >= llod)
-    state = read["state"].to_numpy(object)
-    state[low] = "below"
-    state[detected] = "detected"
-    state[quantified & (number > table["uloq"].to_numpy())] = "above"
+    limited = known["zero"].to_numpy(bool) | np.isfinite(limits["lloq"])
+    limited |= np.isfinite(limits["llod"])
+    state = np.where(quantified, states(number, **limits), read["state"])
     given = sheet.text("state")
     state = np.where(given != "", given, state)
     for word in given[~given.isin([*STATES, ""])].unique():

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellpk.study.assays import ASSAYS
+from cellpk.study.limits import states
 
 Floats = NDArray[np.float64]
 
@@ -115,22 +116,20 @@ class Laboratory:
     def _report(self, level: Floats, lost: NDArray[np.bool_]) -> dict[str, object]:
         """Return what is known: three digits, or the side of a limit."""
         level = np.array([float(f"{value:.3g}") for value in level])
+        limits = {"lloq": self.lloq, "llod": self.llod, "uloq": self.uloq}
         said = {
-            "missing": (lost, "no result"),
-            "above": (level > self.uloq, f">{self.uloq:g}"),
-            "quantified": (level >= self.lloq, ""),
-            "detected": (level >= self.llod, f"detected, <{self.lloq:g}"),
+            "missing": "no result",
+            "above": f">{self.uloq:g}",
+            "quantified": "",
+            "detected": f"detected, <{self.lloq:g}",
+            "below": f"<{self.lloq:g}" if np.isnan(self.llod) else "not detected",
         }
-        nothing = f"<{self.lloq:g}" if np.isnan(self.llod) else "not detected"
-        where = [holds for holds, _ in said.values()]
-        state = np.select(where, list(said), "below")
-        words = np.select(where, [word for _, word in said.values()], nothing)
+        state = np.where(lost, "missing", states(level, **limits))
+        words = np.array([said[word] for word in state])
         known = state == "quantified"
         return {
             "level": np.where(known, level, np.nan),
-            "lloq": self.lloq,
-            "llod": self.llod,
-            "uloq": self.uloq,
+            **limits,
             "state": state,
             "reported": np.where(known, [f"{value:g}" for value in level], words),
         }

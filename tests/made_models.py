@@ -1,0 +1,48 @@
+"""Models made for tests: what follows from them can be written down by hand."""
+
+DECLINE = """
+title  = "Exponential decline"
+source = "Made for tests"
+time   = "day"
+equations = '''
+first = c0 if high > 0.5 else c0/10
+E(0)  = first
+dE/dt = -k*E
+'''
+solution = '''
+E = first*exp(-k*t)
+'''
+[parameters]
+c0 = { value = 1000, unit = "copies/ug", iiv_sd = 0.5 }
+k  = { value = 0.1, unit = "1/day", scale = "identity", iiv_sd = 0.02 }
+[correlations]
+c0.k = 0.6
+[covariates]
+high = { value = 1, unit = "1", levels = [0, 1], probability = 0.3 }
+[observed]
+qpcr  = { is = "E", unit = "copies/ug", error = "lognormal", sd = 0.4 }
+ddpcr = { is = "E", unit = "copies/ug", error = "normal", sd = 20 }
+"""
+"""The log level is normal: of mean log(c0) - k*t and the variance of that sum."""
+
+EXPLOSION = """
+title  = "Growth that ends in a finite time"
+source = "Made for tests"
+time   = "day"
+equations = '''
+E(0)  = 0
+dE/dt = r*E*E/scale
+'''
+[parameters]
+r     = { value = 0.02, unit = "1/day", iiv = "unpublished" }
+share = { value = 0.5, unit = "copies/ug/cells", fixed = true }
+scale = { value = 1, unit = "copies/ug", fixed = true }
+[infusions]
+adds  = { E = "cells*share" }
+days  = [0]
+cells = [2]
+unit  = "cells"
+[observed]
+qpcr = { is = "E", unit = "copies/ug", error = "unpublished" }
+"""
+"""Of e cells at first come e/(1 - e*r*t), and past day 1/(e*r) there is no solution."""
