@@ -72,3 +72,29 @@ def test_an_infusion_counts_from_its_day_on(model):
     assert level[2] == pytest.approx(5 * np.exp(-0.02))
     assert level[4] == pytest.approx(5 * np.exp(-0.2 * 10))
     assert level[5] == pytest.approx(5 * np.exp(-0.2 * 10.1) + 2 * np.exp(-0.02))
+
+
+def test_no_jump_is_lost_to_rounding(model):
+    rng = np.random.default_rng(1)
+    theta = model.typical + 0.3 * rng.normal(size=(300, 2))
+    value, gradient = model.quantities(theta)["auc_0_28"]
+    alpha, lag = np.exp(theta).T
+    expected = [area(*pair) for pair in zip(alpha, lag, strict=True)]
+    assert value == pytest.approx(expected, rel=1e-6)
+    # by log lag, each infusion loses its level of day 28
+    levels = 5 * np.exp(-alpha * (28 - lag)) + 2 * np.exp(-alpha * (18 - lag))
+    assert gradient[:, 1] == pytest.approx(-lag * levels, rel=1e-4, abs=1e-7)
+
+
+def test_a_jump_of_the_assay_itself_moves_the_area(tmp_path):
+    # the level doubles at day dip: the area moves by the level there
+    path = tmp_path / "doubled.toml"
+    text = TEXT.replace('is = "E"', 'is = "E if t < dip else 2*E"').replace(
+        "[infusions]",
+        'dip = { value = 12, unit = "day", iiv_sd = 0.3 }\n[infusions]',
+    )
+    path.write_text(text, encoding="utf-8")
+    jumping = ck.load_model(path)
+    _, gradient = jumping.quantities(jumping.typical)["auc_0_28"]
+    there = 5 * np.exp(-0.2 * 9)
+    assert gradient[2] == pytest.approx(-12 * there, rel=1e-5)

@@ -141,7 +141,7 @@ def _row(row: Parameter) -> tuple[str, ...]:
 
 def _spread(row: Parameter) -> str:
     if row.fixed:
-        return "fixed"
+        return "fixed" if row.held else "the same in all"
     if row.iiv_sd is None:
         return "not published"
     stated = row.spread_form not in {"", "iiv_sd"}

@@ -69,7 +69,7 @@ class Design:
     jitter : float
         Standard deviation, in days, of the day of a visit about the planned one; all
         assays of a visit share it. A day before the infusion is mirrored to the day
-        after it.
+        after it. A visit planned on the day of a re-infusion may then fall after it.
 
     Raises
     ------

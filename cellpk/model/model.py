@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from cellpk.model.quantities import Quantified
 from cellpk.model.sensitivity import Scope, constant
 
 if TYPE_CHECKING:
+    from cellpk.model.compile.ode_kernel import OdeKernel
     from cellpk.model.design import Design
     from cellpk.model.virtual import Simulated
 
@@ -183,7 +184,8 @@ class Model(Quantified):
         assays = {name: row.expression for name, row in self.observed.items()}
         lines = {**assays, **self.equations.lines}
         if not self.equations.closed:
-            states = self.kernel.states(self.typical, days, inputs=inputs)
+            kernel = cast("OdeKernel", self.kernel)
+            states = kernel.states(self.typical, days, inputs=inputs)
             given |= {
                 name: constant(states[:, i])
                 for i, name in enumerate(self.equations.states)
@@ -239,7 +241,8 @@ class Model(Quantified):
         covariates : DataFrame or mapping, optional
             One row per patient, or by name a number or n numbers.
         residual : mapping of str to float, optional
-            Residual standard deviation by assay, where the model publishes none.
+            Residual standard deviation by assay, in place of the model's; needed
+            where it publishes none.
 
         Raises
         ------

@@ -71,7 +71,8 @@ class Parameter:
     spread_form : str
         How the file states the spread: ``iiv_sd``, ``iiv_var``, ``iiv_cv`` or "".
     fixed : bool
-        Whether it is the same for all patients and is not fitted.
+        Whether it is the same for all patients and is not fitted. With a ``prior_sd``
+        its source estimated it, without a spread between patients.
     prior_sd : float or None
         How uncertain the typical value is: standard deviation on ``scale``.
     source, iiv_source : str
@@ -89,6 +90,11 @@ class Parameter:
     prior_sd: float | None = None
     source: str = ""
     iiv_source: str = ""
+
+    @property
+    def held(self) -> bool:
+        """Whether it was not estimated; the same for all, it may yet have been."""
+        return self.fixed and self.prior_sd is None
 
     @property
     def transformed(self) -> float:

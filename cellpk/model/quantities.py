@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cellpk.errors import ModelError
-from cellpk.model.area import GATE_MARKS, area, area_at_once
-from cellpk.model.evaluation import TOLERANCE, Evaluated
+from cellpk.model.area import GATE_MARKS, area
+from cellpk.model.evaluation import Evaluated
 from cellpk.model.expression import Node
 from cellpk.model.inputs import Inputs
 from cellpk.model.parameters import Array
@@ -19,8 +19,11 @@ AREA, AREA_END = "auc_0_28", 28.0
 LONGEST_PIECE = 7.0
 """Days that one rule of Gauss and Legendre covers where the solver gives the level."""
 
+SOON = (0.01, 0.1, 1.0)
+"""Days after an infusion or switch at which pieces end: cells leave blood in hours."""
+
 INSTANT = 1e-9
-"""Days after which an infusion is in: at its very time it is not yet."""
+"""Days before and after a stop at which the level is that of its two sides."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -197,10 +200,10 @@ class Quantified(Evaluated):
             if self.equations.closed and tolerance is None:
                 found[AREA] = area(lambda t: self._level(given, t), marks, AREA_END)
                 return found
-        acts = self._acts(scope, inputs)
-        found[AREA] = self._solved_area(
-            theta, inputs, marks=marks, acts=acts, tolerance=tolerance
-        )
+        with np.errstate(all="ignore"):
+            stops = [scope.evaluate(node) for node in self.switches]
+            stops += self._acts(scope, inputs)
+        found[AREA] = self._solved_area(theta, inputs, marks=marks, stops=stops)
         return found
 
     def _marks(self, scope: Scope) -> list[Quantity]:
@@ -223,56 +226,43 @@ class Quantified(Evaluated):
         inputs: Inputs,
         *,
         marks: Sequence[Quantity],
-        acts: Sequence[Quantity],
-        tolerance: float | None,
+        stops: Sequence[Quantity],
     ) -> Quantity:
-        """Area under a level that the compiled model gives.
+        """Area under a level that the solver gives.
 
-        The ends of its pieces stay where they are as parameters change: the level is
-        the same on both sides of a switch, so that their moves cancel. It is not at an
-        infusion: an estimated lag moves a jump of the level, which counts by itself.
+        The ends of its pieces stay where they are as parameters change: where the level
+        is the same on both sides their moves cancel. Where it jumps, at an infusion
+        with an estimated lag or at a switch of the assay itself, that counts apart.
         """
-        gradient = any(mark.gradient is not None for mark in [*marks, *acts])
+        gradient = any(mark.gradient is not None for mark in [*marks, *stops])
 
         def level(times: Quantity) -> Quantity:
-            found = self.kernel.solve(
-                theta,
-                times.value,
-                inputs=inputs,
-                gradient=gradient,
-                tolerance=TOLERANCE if tolerance is None else tolerance,
-            )
-            if tolerance is None:
-                self._complete(found)
-            value = np.exp(found.log_level)
-            value[found.failed] = np.nan
+            found = self.solve(theta, times.value, inputs=inputs, gradient=gradient)
+            value = np.exp(self._complete(found).log_level)
             if found.gradient is None:
                 return Quantity(value)
             return Quantity(value, value[..., None] * found.gradient)
 
         steps = [day for days, _ in inputs.steps.values() for day in days]
-        fixed = [] if self.equations.closed else _whole_pieces(steps)
-        ends = [mark.value for mark in [*marks, *acts]] + [[day] for day in fixed]
-        total = area_at_once(level, [constant(end) for end in ends], AREA_END)
-        for act in acts:
-            total += _jump(level, act)
+        fixed = [*np.arange(LONGEST_PIECE, AREA_END, LONGEST_PIECE), *steps]
+        ends = [mark.value for mark in marks] + [[day] for day in fixed]
+        ends += [stop.value + soon for stop in stops for soon in (0.0, *SOON)]
+        total = area(level, [constant(end) for end in ends], AREA_END)
+        for stop in stops:
+            total += _jump(level, stop)
         return total
 
 
-def _whole_pieces(steps: Sequence[float]) -> list[float]:
-    """Days on which a piece of an area ends for every patient."""
-    return [*np.arange(LONGEST_PIECE, AREA_END, LONGEST_PIECE).tolist(), *steps]
-
-
-def _jump(level: Callable[[Quantity], Quantity], act: Quantity) -> Quantity:
-    """Return what the area gains as an infusion moves: nothing where it does not."""
-    inside = (act.value > 0) & (act.value < AREA_END)
-    if act.gradient is None or not inside.any():
+def _jump(level: Callable[[Quantity], Quantity], stop: Quantity) -> Quantity:
+    """Return what the area gains as a jump of the level moves in time."""
+    inside = (stop.value > INSTANT) & (stop.value < AREA_END)
+    if stop.gradient is None or not inside.any():
         return constant([0.0])
-    about = np.concatenate([act.value, act.value + INSTANT], axis=-1)
+    day = np.where(inside, stop.value, INSTANT)
+    about = np.concatenate([day - INSTANT, day + INSTANT], axis=-1)
     before, after = np.moveaxis(level(constant(about)).value, -1, 0)
-    slope = ((before - after)[..., None] * inside)[..., None] * act.gradient
-    return Quantity(np.zeros_like(act.value), slope)
+    slope = ((before - after)[..., None] * inside)[..., None] * stop.gradient
+    return Quantity(np.zeros_like(stop.value), slope)
 
 
 def _value(quantity: Quantity, theta: Array) -> Array:

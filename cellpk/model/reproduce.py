@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from cellpk.errors import ModelError
 from cellpk.model.expression import Node
 from cellpk.model.inputs import Inputs
 from cellpk.model.parameters import Array
+from cellpk.model.quantities import SOON
 from cellpk.model.rows import Printed
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class _Course:
 
 
 def _course_number(model: "Model", row: Printed) -> float:
-    given = dict(row.given)
+    given: dict[str, Any] = dict(row.given)
     cells = given.pop("cells", None)
     infusions = None
     if cells is not None and model.infusions is not None:
@@ -141,13 +142,18 @@ def _course_number(model: "Model", row: Printed) -> float:
 def _highest(course: _Course, row: Printed) -> tuple[float, float]:
     """Day and value of the highest point: a scan, then ever closer looks."""
     days = np.linspace(row.start, row.until, GRID)
-    for zoom in range(ZOOMS + 1):
-        values = course.at(days)
-        best = int(np.argmax(values))
-        if zoom < ZOOMS:
-            low, high = days[max(best - 1, 0)], days[min(best + 1, days.size - 1)]
-            days = np.linspace(low, high, ZOOM_GRID)
+    for _ in range(ZOOMS):
+        best = int(np.argmax(course.at(days)))
+        days = np.linspace(*_about(days, best - 1, best + 1), ZOOM_GRID)
+    values = course.at(days)
+    best = int(np.argmax(values))
     return float(days[best]), float(values[best])
+
+
+def _about(days: Array, first: int, last: int) -> tuple[float, float]:
+    """Days at two places of a grid, held within it."""
+    low, high = np.clip([first, last], 0, days.size - 1)
+    return float(days[low]), float(days[high])
 
 
 def _lowest(course: _Course, row: Printed) -> tuple[float, float]:
@@ -165,16 +171,15 @@ class _Mirrored(_Course):
 def _crossing(course: _Course, row: Printed, *, last: bool) -> float:
     """First or last day on which the course is above a limit."""
     assert row.above is not None
-    days = np.linspace(row.start, row.until, GRID)
-    for _ in range(ZOOMS + 1):
+    ends = (row.start, row.until)
+    for size in (GRID, *[ZOOM_GRID] * ZOOMS):
+        days = np.linspace(*ends, size)
         above = np.flatnonzero(course.at(days) > row.above)
         if not above.size:
             return np.nan
-        best = above[-1] if last else above[0]
-        ends = (best, best + 1) if last else (best - 1, best)
-        low, high = (days[int(np.clip(end, 0, days.size - 1))] for end in ends)
-        days = np.linspace(low, high, ZOOM_GRID)
-    return float((low + high) / 2)
+        place = above[-1] if last else above[0] - 1
+        ends = _about(days, place, place + 1)
+    return sum(ends) / 2
 
 
 def _area(course: _Course, row: Printed) -> float:
@@ -182,8 +187,11 @@ def _area(course: _Course, row: Printed) -> float:
     model, inputs = course.model, course.inputs
     switches = model.switch_times(model.typical, inputs=inputs).ravel()
     steps = [day for days, _ in inputs.steps.values() for day in days]
+    lag = model.infusions.lag if model.infusions else None
+    later = model.formula(lag) if lag else 0.0
+    acts = np.add.outer(inputs.days + later, (0.0, *SOON)).ravel()
     grid = np.arange(row.start, row.until, PIECE)
-    marks = np.concatenate([grid, [row.until], switches, inputs.days, steps])
+    marks = np.concatenate([grid, [row.until], switches, acts, steps])
     ends = np.unique(marks[(marks >= row.start) & (marks <= row.until)])
     places, weights = np.polynomial.legendre.leggauss(NODES)
     width = np.diff(ends)[:, None] / 2
