@@ -1,4 +1,4 @@
-"""The shell's door: ``cellpk demo | report | check | nca | models``."""
+"""The shell's door: ``cellpk demo | report | check | nca | models | ...``."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cellpk.kinetics.nca import Metrics
+    from cellpk.model.model import Model
     from cellpk.study.study import Study
 
 _Progress = Callable[[int, int, str], None]
@@ -132,17 +133,88 @@ def models(
         str, typer.Argument(help="A model or its file; without it, all are listed.")
     ] = "",
 ) -> None:
-    """List the models, or print one."""
+    """List the models, or print one and its printed numbers beside computed ones."""
     from cellpk.model.library import list_models, load_model
 
     if name:
-        typer.echo(repr(load_model(name)))
+        model = load_model(name)
+        typer.echo(f"{model!r}\n\n{_compared(model)}")
         return
-    listed = list_models()
-    for model, title, source in zip(
-        listed["name"], listed["title"], listed["source"], strict=True
-    ):
-        typer.echo(f"{model}\n  {title}\n  {source}")
+    for row in list_models().to_dict("records"):
+        count = len(row["parameters"].split(", "))
+        typer.echo(
+            f"{row['name']}\n  {row['title']}\n  {row['status']}; observed: "
+            f"{row['observed']}; {count} parameters that differ between patients\n"
+            f"  {row['source']}"
+        )
+
+
+_Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME]...", help="Models; without any, the whole library."),
+]
+
+
+@app.command()
+def gallery(
+    folder: Annotated[Path, typer.Argument(help="Folder to write to.")],
+    names: _Names = None,
+) -> None:
+    """Write a page for every model, and an index of them."""
+    from cellpk.reporting.gallery import write_gallery
+
+    with _progress() as progress:
+        written = write_gallery(folder, names, progress=progress)
+    typer.echo(f"Gallery: {written[0]}")
+    typer.echo(f"Its models: {len(written) - 1} pages beside it")
+
+
+@app.command()
+def warmup(names: _Names = None) -> None:
+    """Compile models ahead of their first use, once per machine."""
+    from cellpk.model.compile.kernel import warm_up
+    from cellpk.model.library import list_models, load_model
+
+    models = [load_model(name) for name in names or list_models()["name"]]
+    with _progress() as progress:
+        for done, model in enumerate(models):
+            progress(done, len(models), f"Compiling: {model.name}")
+            seconds = warm_up([model], notify=_unsaid)[model.name]
+            typer.echo(f"{model.name}  {seconds:.1f} s")
+        progress(len(models), len(models), "Compiled")
+
+
+def _unsaid(_sentence: str) -> None:
+    """Pass over a sentence that the progress says already."""
+
+
+def _compared(model: "Model") -> str:
+    """Return printed numbers beside computed ones, as text."""
+    from cellpk.errors import ModelError
+    from cellpk.model.reproduce import reproduce
+
+    try:
+        table = reproduce(model)
+    except ModelError as error:
+        return f"Printed against computed\n  not possible: {error}"
+    if table.empty:
+        return "Printed against computed\n  no number to compare with"
+    cells = [("number", "printed", "computed", "unit", "")] + [
+        (
+            row["label"] or row["name"],
+            row["printed"],
+            f"{row['computed']:.6g}",
+            row["unit"],
+            "met" if row["agrees"] else "NOT MET",
+        )
+        for row in table.to_dict("records")
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in cells
+    )
+    return "\n".join(["Printed against computed", *(f"  {x}".rstrip() for x in lines)])
 
 
 def _read(path: Path) -> "Study":

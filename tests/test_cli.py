@@ -57,7 +57,7 @@ def test_python_m_cellpk_prints_its_version():
 def test_help_names_every_command():
     done = run("--help")
     assert done.exit_code == 0
-    for command in ("demo", "report", "check", "nca", "models"):
+    for command in ("demo", "report", "check", "nca", "models", "gallery", "warmup"):
         assert command in done.output
 
 
@@ -127,10 +127,44 @@ def test_nca_writes_metrics_reasons_and_units(study, tmp_path):
 
 
 def test_models_lists_every_model_and_prints_one():
-    listed = [line for line in run("models").output.splitlines() if line[0] != " "]
+    output = run("models").output
+    listed = [line for line in output.splitlines() if line[0] != " "]
     assert listed == ck.list_models()["name"].tolist()
+    assert "published; observed: qpcr; 6 parameters" in output
+    listed = ["stein_2019_tisagenlecleucel"]
     printed = run("models", listed[0])
-    assert printed.output == f"{ck.load_model(listed[0])!r}\n"
+    assert repr(ck.load_model(listed[0])) in printed.output
+
+
+def test_a_model_is_printed_with_printed_numbers_beside_computed_ones():
+    lines = run("models", "stein_2019_tisagenlecleucel").output.splitlines()
+    compared = lines[lines.index("Printed against computed") + 1 :]
+    assert len(compared) == 1 + 3 + 11
+    assert all(line.endswith("  met") for line in compared[1:])
+    half_life = next(line for line in compared if "Terminal" in line)
+    assert half_life.split()[-4:] == ["2.2e2", "216.608", "day", "met"]
+
+
+def test_a_model_that_cannot_be_compared_says_so():
+    output = run("models", "owens_bozic_2021_lbcl").output
+    assert "no number to compare with" in output
+
+
+def test_gallery_writes_the_models_that_are_named(tmp_path):
+    done = run("gallery", tmp_path / "new", "stein_2019_tisagenlecleucel")
+    assert done.exit_code == 0
+    assert (tmp_path / "new" / "index.html").is_file()
+    assert (tmp_path / "new" / "stein_2019_tisagenlecleucel.html").is_file()
+    assert str(tmp_path / "new" / "index.html") in done.output
+
+
+def test_warmup_prints_seconds_per_model():
+    done = run(
+        "warmup", "stein_2019_tisagenlecleucel", "stein_2019_tisagenlecleucel_var"
+    )
+    assert done.exit_code == 0
+    printed = re.findall(r"^(stein\w+)  \d+\.\d s$", done.output, re.MULTILINE)
+    assert printed == ["stein_2019_tisagenlecleucel", "stein_2019_tisagenlecleucel_var"]
 
 
 def test_a_model_that_is_not_known_offers_the_nearest():

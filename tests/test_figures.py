@@ -57,9 +57,16 @@ def draw_all(study, fits, response, association):
     }
 
 
+def draw_model():
+    model = ck.load_model("stein_2019_tisagenlecleucel")
+    names = ("typical_course", "states", "patient_spread")
+    return {name: getattr(FIGS, name)(model) for name in names}
+
+
 @pytest.fixture(scope="module")
 def all_drawings(small_study, made_fits, made_response, made_association):
-    return draw_all(small_study, made_fits, made_response, made_association)
+    of_study = draw_all(small_study, made_fits, made_response, made_association)
+    return of_study | draw_model()
 
 
 def test_every_figure_function_is_found_and_drawn_here(all_drawings):

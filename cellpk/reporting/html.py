@@ -2,7 +2,6 @@
 
 from collections.abc import Set
 from functools import singledispatch
-from importlib import resources
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from cellpk.reporting.exhibit import SIMULATED, Exhibit
 from cellpk.reporting.figures.drawing import Drawing
 from cellpk.reporting.steps import Progress, silent
 from cellpk.reporting.table import Table
+from cellpk.reporting.templates import render
 
 if TYPE_CHECKING:
     from cellpk.reporting.section import Report
@@ -43,17 +43,6 @@ def page(report: "Report", progress: Progress = silent) -> str:
     >>> page(ck.report(study, ck.nca(study)))[:15]
     '<!DOCTYPE html>'
     """
-    from jinja2 import Environment
-
-    text = (
-        resources.files("cellpk.reporting").joinpath("page.html.j2").read_text("utf-8")
-    )
-    template = Environment(
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    ).from_string(text)
     said = {point for section in report.sections for point in section.points}
     drawn = count()
     total = len(report.tables) + len(report.figures)
@@ -62,7 +51,8 @@ def page(report: "Report", progress: Progress = silent) -> str:
         progress(next(drawn), total, f"Drawing: {each.number}")
         return figure_html(each, said)
 
-    return template.render(
+    return render(
+        "page.html.j2",
         title=report.title,
         subtitle=report.subtitle,
         facts=report.facts,

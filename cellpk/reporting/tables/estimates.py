@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from cellpk.fit.patient import residual_sd
 from cellpk.fit.summary import LITTLE
 from cellpk.reporting.printed import METHOD, NOTHING, STATUS, fixed, level
 from cellpk.reporting.table import Table, table
@@ -182,8 +183,9 @@ def _residual(fits: "IndividualFits") -> str:
     whose = "the model's" + (
         "" if observed.name == fits.assay else f" for {observed.name}"
     )
+    sd = residual_sd(fits.model, observed.name)
     return (
-        f"Residual SD of the log level: {observed.sd:g} in MAP fits, {whose}; the "
+        f"Residual SD of the log level: {sd:g} in MAP fits, {whose}; the "
         "patient's own in ML fits."
     )
 
