@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from cellpk.errors import FitError, nearest
 from cellpk.fit.cases import Case, classify
-from cellpk.fit.patient import PatientFit, Question, fit_patient
+from cellpk.fit.patient import PatientFit, Question, fit_patient, residual_sd
 from cellpk.fit.prior import prior_of
 from cellpk.fit.summary import described, quantities, sentence, values, variances
 from cellpk.model.model import Model
@@ -109,7 +109,8 @@ class IndividualFits:
         Raises
         ------
         FitError
-            If the patient has no fit, with the reason, or is not of the study.
+            If the patient has no fit, with the reason, or is not of the study; if the
+            times make no sense or the model cannot be calculated for them.
 
         Examples
         --------
@@ -127,14 +128,16 @@ class IndividualFits:
             todo = reasons.get(patient) or nearest(patient, self._fits)
             raise FitError(found, where=f"study {self.study_id!r}", todo=todo)
         fit, times = self._fits[patient], np.asarray(times, float)
-        observed = fit.objective.observed
-        best = self.model.log_level(fit.theta, times, observed=observed)
-        drawn = self.model.log_level(fit.draws, times, observed=observed)
+        if not ((times >= 0) & (times < np.inf)).all():
+            raise FitError(f"times are {times}", todo="Give days after infusion.")
+        best, drawn = (fit.objective.levels(x, times) for x in (fit.theta, fit.draws))
+        for reason in best.reasons:
+            if reason is not None:
+                raise FitError(f"the curve of {patient!r} cannot go on: {reason}")
         tails = [(1 - self.level) / 2, (1 + self.level) / 2]
-        low, high = np.exp(np.quantile(drawn, tails, axis=0))
-        return pd.DataFrame(
-            {"time": times, "level": np.exp(best), "low": low, "high": high}
-        )
+        low, high = np.exp(np.quantile(drawn.log_level[~drawn.failed], tails, axis=0))
+        level = np.exp(best.log_level)
+        return pd.DataFrame({"time": times, "level": level, "low": low, "high": high})
 
     def __repr__(self) -> str:
         methods, states = Counter(self.table["method"]), Counter(self.table["status"])
@@ -278,6 +281,7 @@ def _question(
 ) -> Question:
     """Put the question to the patients: model, prior in the assay's unit, starts."""
     observed = model.stand_in(assay).name
+    residual_sd(model, observed)
     levels = [case.quantified["level"].to_numpy(float) for case in cases]
     peaks = [seen.max() for seen in levels if seen.size]
     prior = prior_of(model, peaks, observed=observed, unit=unit)

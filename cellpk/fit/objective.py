@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from cellpk.fit.likelihood import Evidence, log_likelihood, residuals
 from cellpk.fit.prior import Prior
+from cellpk.model.levels import Levels
 from cellpk.model.model import Model
 
 Array = NDArray[np.float64]
@@ -15,6 +16,13 @@ Array = NDArray[np.float64]
 SD_RANGE = (0.01, 10.0)
 """Residual SDs of the log level between which one is sought: no assay repeats itself
 to 1 %, and none that scatters over ten log units measures anything."""
+
+TOLERANCE = 1e-5
+"""Error per step of a model without closed form: far below any residual SD."""
+
+WORST = 1e8
+"""Residual that stands for a curve that cannot be calculated: worse than any real one,
+and a number, so that a search turns away from it as from any other bad place."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +70,34 @@ class Objective:
     sd: float
     penalised: bool
 
+    def levels(
+        self, theta: Array, times: Array | None = None, *, gradient: bool = False
+    ) -> Levels:
+        """Return log levels from the compiled model, with a closed form or without.
+
+        Parameters
+        ----------
+        theta : ndarray, shape (..., p)
+            Parameters on the transformed scale.
+        times : ndarray, shape (n,), optional
+            Days after infusion; those of the samples where not given.
+        gradient : bool
+            Whether to work out the gradient by theta.
+
+        Returns
+        -------
+        Levels
+            Those that cannot be calculated have a reason.
+
+        """
+        return self.model.kernel.solve(
+            theta,
+            self.times if times is None else times,
+            observed=self.observed,
+            gradient=gradient,
+            tolerance=TOLERANCE,
+        )
+
     def residuals(self, theta: Array) -> tuple[Array, Array]:
         """Return residuals whose squares add up to the objective, and their Jacobian.
 
@@ -73,16 +109,17 @@ class Objective:
         Returns
         -------
         r : ndarray, shape (..., m)
-            One per sample, and one per parameter where the prior counts.
+            One per sample, and one per parameter where the prior counts. Those of
+            samples are ``WORST`` where the curve cannot be calculated.
         jacobian : ndarray, shape (..., m, p)
             By theta.
 
         """
-        mu, gradient = self.model.log_level_gradient(
-            theta, self.times, observed=self.observed
-        )
-        r, slope = residuals(mu, self.said, self.sd)
-        jacobian = slope[..., None] * gradient
+        found = self.levels(theta, gradient=True)
+        r, slope = residuals(found.log_level, self.said, self.sd)
+        r[found.failed] = WORST
+        assert found.gradient is not None
+        jacobian = slope[..., None] * found.gradient
         if not self.penalised:
             return r, jacobian
         pull = np.diag(1 / self.prior.sd)
@@ -105,8 +142,10 @@ class Objective:
         ndarray, shape (...)
 
         """
-        mu = self.model.log_level(theta, self.times, observed=self.observed)
-        total = np.square(residuals(mu, self.said, self.sd)[0]).sum(-1)
+        found = self.levels(theta)
+        r, _ = residuals(found.log_level, self.said, self.sd)
+        r[found.failed] = WORST
+        total = np.square(r).sum(-1)
         if self.penalised:
             total = total + np.square(self.prior.standardised(theta)).sum(-1)
         return total
@@ -128,7 +167,8 @@ class Objective:
         Returns
         -------
         ndarray, shape (...)
-            Up to a constant; minus infinity beyond the bounds.
+            Up to a constant; minus infinity beyond the bounds and where the curve
+            cannot be calculated.
 
         """
         size = self.prior.centre.size
@@ -136,10 +176,10 @@ class Objective:
         estimated = points.shape[-1] > size
         log_sd = points[..., size:] if estimated else np.log(np.full(1, self.sd))
         sd = np.exp(np.clip(log_sd, *np.log(SD_RANGE)))
-        mu = self.model.log_level(theta, self.times, observed=self.observed)
-        total = log_likelihood(mu, self.said, sd).sum(-1)
+        found = self.levels(theta)
+        total = log_likelihood(found.log_level, self.said, sd).sum(-1)
         if self.penalised:
             total = total - 0.5 * np.square(self.prior.standardised(theta)).sum(-1)
         inside = (theta >= self.prior.low) & (theta <= self.prior.high)
         inside = inside.all(-1) & (sd == np.exp(log_sd))[..., 0]
-        return np.where(inside, total, -np.inf)
+        return np.where(inside & ~found.failed, total, -np.inf)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cellpk.errors import FitError
 from cellpk.fit.cases import Case
-from cellpk.fit.objective import SD_RANGE, Objective
+from cellpk.fit.objective import SD_RANGE, WORST, Objective
 from cellpk.fit.optimise import Optimum, is_stationary, search
 from cellpk.fit.posterior import FEW, Component, sample
 from cellpk.fit.prior import Prior
@@ -67,7 +68,32 @@ class Question:
     @property
     def sd(self) -> float:
         """The model's residual SD of the log level."""
-        return self.model.observed[self.observed].sd
+        return residual_sd(self.model, self.observed)
+
+
+def residual_sd(model: Model, observed: str) -> float:
+    """Return the model's residual SD of the log level of an assay.
+
+    Raises
+    ------
+    FitError
+        Where the residual error has another form, or is not published.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> residual_sd(ck.load_model("stein_2019_tisagenlecleucel"), "qpcr")
+    0.56
+    """
+    row = model.observed[observed]
+    if row.error != "lognormal" or row.sd is None:
+        raise FitError(
+            f"the residual error of {observed!r} is {row.error!r}",
+            where=model.name,
+            todo="Fits know the lognormal residual error only: state error = "
+            '"lognormal" and its sd in a variant of the model.',
+        )
+    return row.sd
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +158,11 @@ def fit_patient(case: Case, question: Question, rng: np.random.Generator) -> Pat
     -------
     PatientFit
 
+    Raises
+    ------
+    FitError
+        If the curve cannot be calculated from any start.
+
     Examples
     --------
     >>> import cellpk as ck, pandas as pd
@@ -156,6 +187,7 @@ def fit_patient(case: Case, question: Question, rng: np.random.Generator) -> Pat
         penalised=True,
     )
     optimum = search(objective, question.batch, question.starts)
+    _check_calculated(objective, optimum)
     no_ml = _sparse(objective, optimum.theta)
     if not no_ml:
         alone = _without_prior(objective, question, optimum.theta)
@@ -164,6 +196,18 @@ def fit_patient(case: Case, question: Question, rng: np.random.Generator) -> Pat
             return fit
         no_ml = f"without it there is no sure fit: {'; '.join(fit.doubts)}"
     return replace(_concluded("map", objective, optimum, rng), no_ml=no_ml)
+
+
+def _check_calculated(objective: Objective, optimum: Optimum) -> None:
+    """Raise where even the best end has no curve."""
+    if optimum.value >= WORST**2:
+        (reason,) = objective.levels(optimum.theta).reasons
+        raise FitError(
+            f"no curve can be calculated from any of {len(optimum.ends)} starts "
+            f"({reason})",
+            where=objective.model.name,
+            todo="Look at its parameters and their spread, or try more starts.",
+        )
 
 
 def _sparse(objective: Objective, theta: Array) -> str:

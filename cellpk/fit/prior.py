@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellpk.model.model import Model
+from cellpk.model.parameters import Parameter
 
 BOUND = 6.0
 """Bounds of every fit, in SDs from the centre: beyond them lies 1 patient in 5e8."""
@@ -117,14 +118,14 @@ def prior_of(
         if row.unit == own_unit != unit and seen.size > 0:
             logs = model.theta({name: seen})[..., i]
             spread = float(np.std(logs, ddof=1)) if seen.size > 1 else 0.0
-            centre[i], sd[i] = logs.mean(), max(spread, row.iiv_sd)
+            centre[i], sd[i] = logs.mean(), max(spread, model.spread[i])
             units.append(unit)
             sources.append(
-                _moved(seen.size, spread, row.iiv_sd, units=(own_unit, unit))
+                _moved(seen.size, spread, model.spread[i], units=(own_unit, unit))
             )
         else:
             units.append(row.unit)
-            sources.append(f"Model: {row.source or model.source}.")
+            sources.append(f"Model: {_source(row) or model.source}.")
     natural = model.natural(centre)
     table = pd.DataFrame(
         {
@@ -136,6 +137,13 @@ def prior_of(
         }
     )
     return Prior(centre, sd, table)
+
+
+def _source(row: Parameter) -> str:
+    """Say where the value comes from, and the spread where that is elsewhere."""
+    if row.iiv_source in {"", row.source}:
+        return row.source
+    return f"{row.source}; spread: {row.iiv_source}"
 
 
 def _moved(number: int, spread: float, iiv_sd: float, *, units: tuple[str, str]) -> str:

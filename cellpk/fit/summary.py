@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from cellpk.fit.cases import Case, counted
 from cellpk.fit.likelihood import residuals
-from cellpk.fit.patient import PatientFit
+from cellpk.fit.objective import TOLERANCE
+from cellpk.fit.patient import PatientFit, residual_sd
 from cellpk.model.model import Model
 
 Array = NDArray[np.float64]
@@ -37,7 +38,8 @@ def values(model: Model, theta: Array) -> dict[str, Array]:
     Returns
     -------
     dict of str to ndarray, shape (...)
-        First the parameters, then the derived quantities.
+        First the parameters, then the derived quantities; NaN where the model cannot
+        be calculated.
 
     Examples
     --------
@@ -47,7 +49,8 @@ def values(model: Model, theta: Array) -> dict[str, Array]:
     ['half_life_1', 'half_life_2', 'auc_0_28']
     """
     natural = model.natural(theta)
-    return {name: natural[name] for name in model.free} | model.quantity_values(theta)
+    derived = model.quantity_values(theta, tolerance=TOLERANCE)
+    return {name: natural[name] for name in model.free} | derived
 
 
 def variances(
@@ -80,8 +83,15 @@ def variances(
     """
     found = dict(zip(model.free, np.var(theta, axis=0).tolist(), strict=True))
     derived = [name for name in drawn if name not in found]
-    logs = {name: np.log(np.abs(drawn[name])) for name in derived}
-    return found | {name: float(np.var(logs[name])) for name in derived}
+    logs = {name: np.log(np.abs(_known(drawn[name]))) for name in derived}
+    return found | {
+        name: float(np.var(x)) if x.size else np.nan for name, x in logs.items()
+    }
+
+
+def _known(drawn: Array) -> Array:
+    """Leave out draws of which a quantity could not be calculated."""
+    return drawn[~np.isnan(drawn)]
 
 
 def quantities(
@@ -122,7 +132,8 @@ def quantities(
     rows = []
     for name, value in best.items():
         kind = "parameter" if name in model.free else "derived"
-        low, high = np.quantile(drawn[name], tails)
+        known = _known(drawn[name])
+        low, high = np.quantile(known, tails) if known.size else (np.nan, np.nan)
         share = float(np.clip(1 - after[name] / before[name], 0, 1))
         information = np.nan if fit.method == "ml" else share
         rows.append((name, kind, float(value), low, high, information))
@@ -158,9 +169,7 @@ def described(case: Case, fit: PatientFit) -> pd.DataFrame:
     np.True_
     """
     objective = fit.objective
-    mu = objective.model.log_level(
-        fit.theta, objective.times, observed=objective.observed
-    )
+    mu = objective.levels(fit.theta).log_level
     used = (case.samples["left_out"] == "").to_numpy()
     predicted, residual = np.full((2, len(used)), np.nan)
     predicted[used] = np.exp(mu)
@@ -215,7 +224,7 @@ def _method(fit: PatientFit) -> Iterator[str]:
         yield f"MAP, for {fit.no_ml}"
     else:
         own = fit.objective.sd
-        model = fit.objective.model.observed[fit.objective.observed].sd
+        model = residual_sd(fit.objective.model, fit.objective.observed)
         yield f"ML, residual SD {own:.2g} (model {model:.2g})"
 
 
