@@ -186,10 +186,12 @@ def _levels(
     n = len(patients)
     spread = model.spread * rng.standard_normal((n, len(model.free)))
     values = model.natural(model.typical + spread)
+    published = model.parameters["cmax"].value
+    assert published is not None
     lots = LOT_SD * rng.standard_normal(len(LOTS))
     values["cmax"] = (
         values["cmax"]
-        * (TYPICAL_CMAX / model.parameters["cmax"].value)
+        * (TYPICAL_CMAX / published)
         * (infusions["dose"].to_numpy() / DOSES[1]) ** DOSE_POWER
         * (patients["tumour_burden"].to_numpy() / BURDEN_MEDIAN) ** BURDEN_POWER
         * np.exp(lots[[LOTS.index(lot) for lot in infusions["lot"]]])

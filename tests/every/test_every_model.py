@@ -224,7 +224,7 @@ def test_of_two_hundred_solved_draws_nearly_all_are_followed_to_their_end(solved
     levels = solved.solve(draws(solved, 200, seed=2), DAYS, gradient=True)
     assert np.isfinite(levels.log_level).all()
     assert np.isfinite(levels.gradient).all()
-    # Park's naive B cells turn negative where b_max is drawn below the B cells there are
+    # Park's naive B cells turn negative where b_max is drawn below all B cells
     reasons = [reason for reason in levels.reasons if reason]
     assert len(reasons) <= 6
     assert all("turned negative" in reason for reason in reasons)
