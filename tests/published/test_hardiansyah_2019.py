@@ -163,3 +163,9 @@ def test_the_model_gives_the_same_course(name, request):
     found = course[STATES].to_numpy()
     np.testing.assert_allclose(found, [expected(day) for day in days], rtol=1e-5)
     np.testing.assert_allclose(course["car"], course["E"] + course["M"], rtol=1e-12)
+
+
+def test_il6_is_lost_with_a_half_life_of_four_hours():
+    model = ck.load_model("hardiansyah_2019_cll_upn1")
+    hours = 24 * model.formula(model.derived["il6_half_life"].expression)
+    assert hours == pytest.approx(4.2, abs=0.05)

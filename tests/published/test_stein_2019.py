@@ -108,10 +108,13 @@ def test_what_each_reading_of_the_spread_implies(model, variation, late):
 
 
 @pytest.mark.parametrize(
-    ("model", "low", "middle", "high"),
-    [(STEIN, 40_900, 168_200, 632_400), (VARIANCES, 26_100, 155_700, 764_000)],
+    ("model", "low", "middle", "high", "mean"),
+    [
+        (STEIN, 40_900, 168_200, 632_400, 165_500),
+        (VARIANCES, 26_100, 155_700, 764_000, 149_200),
+    ],
 )
-def test_area_over_patients(model, low, middle, high):
+def test_area_over_patients(model, low, middle, high, mean):
     rng = np.random.default_rng(1)
     theta = model.typical + model.spread * rng.normal(size=(20_000, 6))
     areas = np.concatenate(
@@ -119,3 +122,4 @@ def test_area_over_patients(model, low, middle, high):
     )
     found = np.quantile(areas, [0.05, 0.5, 0.95])
     assert found == pytest.approx([low, middle, high], rel=0.04)
+    assert np.exp(np.log(areas).mean()) == pytest.approx(mean, rel=0.03)
