@@ -7,6 +7,7 @@ import pytest
 from scipy.integrate import quad, solve_ivp
 
 import cellpk as ck
+from cellpk.model.compile.ode_kernel import ode_kernel
 from cellpk.model.expression import parse, walk
 from cellpk.model.library import folder
 from cellpk.model.sensitivity import Scope, constant
@@ -133,6 +134,16 @@ def test_closed_form_equals_the_differential_equations(closed):
     for theta in [closed.typical, *draws(closed, 4)]:
         direct = closed.log_level(theta, DAYS)
         assert np.abs(direct - by_ode(closed, theta, DAYS)).max() < 1e-6
+
+
+@pytest.mark.slow
+def test_closed_form_equals_our_own_solver(closed):
+    theta = np.vstack([closed.typical, draws(closed, 4)])
+    solved = ode_kernel(closed).solve(theta, DAYS, gradient=True)
+    level, gradient = closed.log_level_gradient(theta, DAYS)
+    assert set(solved.reasons) == {None}
+    np.testing.assert_allclose(solved.log_level, level, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(solved.gradient, gradient, rtol=1e-4, atol=2e-5)
 
 
 def differences(function, theta, *, step=1e-6):
