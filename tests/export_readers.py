@@ -47,7 +47,7 @@ class Meaning:
         As the text names them, in its order.
     typical, sd : dict
         Typical values on the transformed scale and residual errors, by parameter and
-        by assay, as the text names them; not a number where it has a placeholder.
+        by assay, as the text names them; not a number where none is published.
     effects : list of str
         Parameters in the order of ``omega``.
     omega : ndarray
@@ -125,7 +125,7 @@ def _numbers(language: Language, text: str, known: Mapping[str, float]) -> float
 
 
 def _or_nan(text: str) -> float:
-    """A number, or none where a placeholder stands."""
+    """A number, or none where none is published."""
     return np.nan if "UNPUBLISHED" in text else float(R.expression(text)({}))
 
 

@@ -17,15 +17,10 @@ from typing import Any
 import numpy as np
 
 from cellpk.model.expression import (
-    Binary,
-    Call,
     Choice,
     Integral,
-    Name,
-    Negative,
-    Node,
-    Number,
 )
+from cellpk.model.scope import Lookup
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +147,7 @@ def _softplus(x: Quantity) -> Quantity:
 
 
 _RULES: Mapping[str, Callable[..., Quantity]] = {
+    "negative": Quantity.__neg__,
     "+": Quantity.__add__,
     "-": Quantity.__sub__,
     "*": Quantity.__mul__,
@@ -174,8 +170,8 @@ _TESTS: Mapping[str, Callable[..., Any]] = {
 }
 
 
-class Scope:
-    """Values of names: those given, and named lines worked out when first asked for.
+class Scope(Lookup[Quantity]):
+    """Values and gradients of names and trees.
 
     Parameters
     ----------
@@ -192,35 +188,8 @@ class Scope:
     np.float64(0.889111)
     """
 
-    def __init__(
-        self, given: Mapping[str, Quantity], lines: Mapping[str, Node]
-    ) -> None:
-        self._known = dict(given)
-        self._lines = lines
-
-    def __getitem__(self, name: str) -> Quantity:
-        if name not in self._known:
-            self._known[name] = self.evaluate(self._lines[name])
-        return self._known[name]
-
-    def evaluate(self, node: Node) -> Quantity:
-        """Return value and gradient of a tree in this scope."""
-        match node:
-            case Number(value):
-                result = constant(value)
-            case Name(name):
-                result = self[name]
-            case Negative(operand):
-                result = -self.evaluate(operand)
-            case Binary(operator, left, right):
-                result = _RULES[operator](self.evaluate(left), self.evaluate(right))
-            case Call(function, arguments):
-                result = _RULES[function](*map(self.evaluate, arguments))
-            case Choice():
-                result = self._choice(node)
-            case Integral():
-                result = self._integral(node)
-        return result
+    rules = _RULES
+    _number = staticmethod(constant)
 
     def _choice(self, node: Choice) -> Quantity:
         left, right = self.evaluate(node.left), self.evaluate(node.right)
@@ -242,10 +211,8 @@ class _Inner(Scope):
         super().__init__({variable: nodes}, {})
         self._outer = outer
 
-    def __getitem__(self, name: str) -> Quantity:
-        if name not in self._known:
-            self._known[name] = self._outer[name].widened()
-        return self._known[name]
+    def _found(self, name: str) -> Quantity:
+        return self._outer[name].widened()
 
 
 def spread_nodes(

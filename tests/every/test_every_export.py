@@ -22,7 +22,7 @@ def test_an_export_means_what_the_model_means(model, target, form):
 
 
 @pytest.mark.parametrize("target", targets())
-def test_what_is_not_published_stays_a_placeholder(model, target):
+def test_what_is_not_published_stays_to_be_given(model, target):
     text = Exported.text_of(model, target)
     missing = [row.name for row in model.parameters.values() if row.value is None]
     spreads = [row.name for row in model.parameters.values() if row.iiv_sd is None]

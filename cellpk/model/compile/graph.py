@@ -25,19 +25,15 @@ from cellpk.errors import ModelError
 from cellpk.model.equations import TIME
 from cellpk.model.evaluation import Evaluated
 from cellpk.model.expression import (
-    Binary,
-    Call,
     Choice,
     Integral,
-    Name,
-    Negative,
     Node,
-    Number,
 )
 from cellpk.model.inputs import Inputs
 from cellpk.model.levels import LARGEST, SMALLEST
 from cellpk.model.parameters import Array
 from cellpk.model.rows import Observed
+from cellpk.model.scope import Lookup
 from cellpk.model.sensitivity import constant, spread_nodes
 
 pt: Any = pytensor.tensor  # which states that many of its functions return None
@@ -230,6 +226,7 @@ def _power(base: Any, power: Any) -> Any:
 _BACK: Mapping[str, Rule] = {"log": pt.exp, "logit": _expit, "identity": pt.as_tensor}
 
 _RULES: Mapping[str, Rule] = {
+    "negative": pt.neg,
     "+": pt.add,
     "-": pt.sub,
     "*": pt.mul,
@@ -245,43 +242,21 @@ _RULES: Mapping[str, Rule] = {
 _TESTS: Mapping[str, Rule] = {"<": pt.lt, "<=": pt.le, ">": pt.gt, ">=": pt.ge}
 
 
-class _Scope:
+class _Scope(Lookup[Any]):
     """Tensors by name: those given, and named lines worked out when first asked for."""
 
-    def __init__(self, given: Mapping[str, Any], lines: Mapping[str, Node]) -> None:
-        self._known = dict(given)
-        self._lines = lines
+    rules = _RULES
 
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._known:
-            self._known[name] = self.evaluate(self._lines[name])
-        return self._known[name]
+    @staticmethod
+    def _number(value: float) -> Any:
+        return pt.constant(value, dtype="float64")
 
-    def evaluate(self, node: Node) -> Any:
-        """Return the tensor of a tree in this scope."""
-        match node:
-            case Number(value):
-                result = pt.constant(value, dtype="float64")
-            case Name(name):
-                result = self[name]
-            case Negative(operand):
-                result = -self.evaluate(operand)
-            case Binary(operator, left, right):
-                result = _RULES[operator](self.evaluate(left), self.evaluate(right))
-            case Call(function, arguments):
-                result = self._call(function, arguments)
-            case Choice():
-                result = self._choice(node)
-            case Integral():
-                result = self._integral(node)
-        return result
-
-    def _call(self, function: str, arguments: tuple[Node, ...]) -> Any:
-        if function in {"min", "max"}:
+    def _call(self, rule: str, arguments: tuple[Node, ...]) -> Any:
+        if rule in {"min", "max"}:
             left, right = arguments
-            sign = "<=" if function == "min" else ">="
+            sign = "<=" if rule == "min" else ">="
             return self._choice(Choice(left, left, sign, right, right))
-        return _RULES[function](*map(self.evaluate, arguments))
+        return super()._call(rule, arguments)
 
     def _choice(self, node: Choice) -> Any:
         left, right = (_still(self.evaluate(x)) for x in (node.left, node.right))
@@ -309,7 +284,5 @@ class _Inner(_Scope):
         super().__init__(given or {}, {})
         self._outer, self._change = outer, change
 
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._known:
-            self._known[name] = self._change(self._outer[name])
-        return self._known[name]
+    def _found(self, name: str) -> Any:
+        return self._change(self._outer[name])

@@ -113,14 +113,8 @@ class ClosedKernel(Kernel):
 
         Parameters
         ----------
-        theta : array, shape (..., p)
-            Free parameters on the transformed scale.
-        times : array, shape (n,) or (..., n)
-            Days after the first infusion.
-        observed : str, optional
-            Assay; the first of the model where not given.
-        inputs : Inputs, optional
-            Covariates; those of the typical patient where not given.
+        theta, times, observed, inputs
+            As for ``Model.solve``.
         gradient : bool
             Whether to work out the gradient by theta.
         tolerance : float

@@ -55,7 +55,7 @@ class OdeKernel(Kernel):
     >>> import cellpk as ck
     >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
     >>> kernel = ode_kernel(stein)  # compiled when first used: about 9 s, once
-    >>> kernel.solve(stein.typical, [0, 9.3]).log_level.round(4)  # doctest: +SKIP
+    >>> kernel.solve(stein.typical, [0, 9.3]).log_level.round(4)
     array([ 1.8171, 10.0858])
     """
 
@@ -78,14 +78,8 @@ class OdeKernel(Kernel):
 
         Parameters
         ----------
-        theta : array, shape (..., p)
-            Free parameters on the transformed scale.
-        times : array, shape (n,) or (..., n)
-            Days after the first infusion.
-        observed : str, optional
-            Assay; the first of the model where not given.
-        inputs : Inputs, optional
-            Covariates and infusions; those of the typical patient where not given.
+        theta, times, observed, inputs
+            As for ``Model.solve``.
         gradient : bool
             Whether to work out the gradient by theta. Levels are the same, bit by bit.
         tolerance : float
@@ -109,7 +103,7 @@ class OdeKernel(Kernel):
         >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
         >>> theta = stein.theta({"tmax": [7, 12]})
         >>> kernel = ode_kernel(stein)
-        >>> kernel.solve(theta, [7, 14], gradient=True).gradient.shape  # doctest: +SKIP
+        >>> kernel.solve(theta, [7, 14], gradient=True).gradient.shape
         (2, 2, 6)
         """
         which = observed_number(self.model, observed)
@@ -151,7 +145,7 @@ class OdeKernel(Kernel):
         >>> import cellpk as ck
         >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
         >>> kernel = ode_kernel(stein)
-        >>> kernel.states(stein.typical, [7, 9.3]).round(1)  # doctest: +SKIP
+        >>> kernel.states(stein.typical, [7, 9.3]).round(1)
         array([[ 3105.3,     0. ],
                [24000. ,     0. ]])
         """

@@ -272,7 +272,7 @@ def _switch_notes(content: Content) -> list[str]:
 
 def _assay_notes(rows: Mapping[str, Observed], names: Names) -> Iterable[str]:
     said = {
-        "unpublished": "; written as log-normal, with a placeholder for its SD",
+        "unpublished": "; written as log-normal, its SD to be given",
         "student": "; Monolix has no Student's t: written as normal on the log level, "
         "which gives far-off samples more weight",
     }
@@ -310,10 +310,10 @@ def _dose_notes(content: Content, names: Names) -> list[str]:
         "  A sample on day 0 comes after the infusion, one on the day of a further "
         "infusion before it.",
     ]
-    for number, (state, node) in enumerate(given.adds.items(), 2):
-        if per_cell(node) is None:
-            notes.append(
-                f"  What is added to {names.of(state)} is not in proportion to the "
-                f"cells: give it a row of its own, ADM = {number}, AMT = {node}."
-            )
-    return notes
+    return notes + remarks.uneven(
+        content,
+        lambda number, state, node: (
+            f"  What is added to {names.of(state)} is not in proportion to the cells: "
+            f"give it a row of its own, ADM = {number + 1}, AMT = {node}."
+        ),
+    )

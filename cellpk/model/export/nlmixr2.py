@@ -281,7 +281,7 @@ def _assay_notes(content: Content, names: Names) -> list[str]:
     return [
         f"  DVID {names.of(f'assay {row.name}')}: {remarks.assay(row)}"
         + (
-            "; written as log-normal, with a placeholder for its SD"
+            "; written as log-normal, its SD to be given"
             if row.error == "unpublished"
             else ""
         )
@@ -315,10 +315,10 @@ def _dose_notes(content: Content, names: Names) -> list[str]:
         "  A sample on day 0 comes after the infusion, one on the day of a further "
         "infusion before it: order the rows so.",
     ]
-    for state, node in given.adds.items():
-        if per_cell(node) is None:
-            notes.append(
-                f"  What is added to {names.of(state)} is not in proportion to the "
-                f"cells: put AMT = {node} there, and not the cells."
-            )
-    return notes
+    return notes + remarks.uneven(
+        content,
+        lambda _, state, node: (
+            f"  What is added to {names.of(state)} is not in proportion to the cells: "
+            f"put AMT = {node} there, and not the cells."
+        ),
+    )

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from cellpk.model.export import remarks
-from cellpk.model.export.content import Content, per_cell
+from cellpk.model.export.content import Content
 from cellpk.model.export.naming import Names
 from cellpk.model.parameters import Parameter
 from cellpk.model.rows import Observed
@@ -198,7 +198,7 @@ def data_notes(content: Content, names: Names) -> list[str]:
 def _assays(content: Content) -> Iterable[str]:
     rows = content.model.observed
     said = {
-        "unpublished": "; written as log-normal, with a placeholder for its SD",
+        "unpublished": "; written as log-normal, its SD to be given",
         "student": "; NONMEM has no Student's t: written as normal on the log level, "
         "which gives far-off samples more weight",
     }
@@ -236,10 +236,10 @@ def _doses(content: Content) -> list[str]:
         "  A sample on day 0 comes after the infusion, one on the day of a further "
         "infusion before it: order the rows so.",
     ]
-    for state, node in given.adds.items():
-        if per_cell(node) is None:
-            notes.append(
-                f"  What is added to {state} is not in proportion to the cells: put "
-                f"AMT = {node} there, and not the cells."
-            )
-    return notes
+    return notes + remarks.uneven(
+        content,
+        lambda _, state, node: (
+            f"  What is added to {state} is not in proportion to the cells: put "
+            f"AMT = {node} there, and not the cells."
+        ),
+    )

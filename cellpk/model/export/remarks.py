@@ -1,13 +1,14 @@
 """What stands in the comments of every export: source, gaps, names, the data set."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from cellpk.model.export.content import NEVER, Content
+from cellpk.model.export.content import NEVER, Content, per_cell
 from cellpk.model.export.naming import Names
+from cellpk.model.expression import Node
 from cellpk.model.rows import Covariate, Observed
 
 GAP = "UNPUBLISHED"
-"""Begins the placeholder of a number that is not published: no tool knows the name."""
+"""Begins the name that stands for an unpublished number: no tool knows it, all stop."""
 
 FORMULAS = {
     "lognormal": "normal on the log level",
@@ -47,7 +48,7 @@ def about(content: Content) -> list[str]:
 
 
 def gap(*parts: str) -> str:
-    """Return the placeholder of a number that is not published.
+    """Return the name that stands for a number that is not published.
 
     Examples
     --------
@@ -147,6 +148,34 @@ def assay(row: Observed) -> str:
     error = FORMULAS[row.error].format(df=row.df or 0)
     unit = "" if row.unit == "1" else f", in {row.unit}"
     return f"{row.name}{unit}: residual error {error}"
+
+
+def uneven(content: Content, say: Callable[[int, str, Node], str]) -> list[str]:
+    """Return a sentence for each state that gets no fixed share of the infused cells.
+
+    Parameters
+    ----------
+    content : Content
+        A model, sorted.
+    say : callable
+        From the number of the state among those added to (from 1), its name and what
+        is added to the sentence.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> from cellpk.model.export.content import sort
+    >>> kimmel = sort(ck.load_model("kimmel_2021_axicel"), form="ode")
+    >>> uneven(kimmel, lambda number, state, node: state)
+    []
+    """
+    given = content.model.infusions
+    adds = given.adds.items() if given else ()
+    return [
+        say(number, state, node)
+        for number, (state, node) in enumerate(adds, 1)
+        if per_cell(node) is None
+    ]
 
 
 def schedule(content: Content) -> str:
