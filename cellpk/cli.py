@@ -166,7 +166,7 @@ def gallery(
     with _progress() as progress:
         written = write_gallery(folder, names, progress=progress)
     typer.echo(f"Gallery: {written[0]}")
-    typer.echo(f"Its models: {len(written) - 1} pages beside it")
+    typer.echo(f"Its models: {len(written) - 1} page(s) beside it")
 
 
 @app.command()
