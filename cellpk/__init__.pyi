@@ -22,6 +22,7 @@ from .reporting.section import Report as Report
 from .reporting.section import report as report
 from .study.reading import read_study as read_study
 from .study.study import Study as Study
+from .study.writing import write_study as write_study
 from .trial.simulate import simulate_study as simulate_study
 
 __version__: str

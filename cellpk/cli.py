@@ -70,11 +70,11 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = 1,
 ) -> None:
     """Simulate a small trial and write its report."""
-    from cellpk.study.formats import tidy
+    from cellpk.study.writing import write_study
     from cellpk.trial.simulate import simulate_study
 
     folder = output / "study"
-    tidy.write(simulate_study(seed=seed), folder)
+    write_study(simulate_study(seed=seed), folder)
     typer.echo(f"Simulated a study, of no real patients: {folder / 'study.toml'}")
     report(folder / "study.toml", output)
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import cellpk as ck
 from cellpk import cli
-from cellpk.study.formats import tidy
+from cellpk.study.writing import write_study
 
 HEAVY = ("numpy", "pandas", "scipy", "pymc", "matplotlib", "lmfit", "pydantic", "rich")
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
@@ -20,7 +20,7 @@ CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
-    tidy.write(ck.simulate_study(seed=1), folder)
+    write_study(ck.simulate_study(seed=1), folder)
     return folder / "study.toml"
 
 

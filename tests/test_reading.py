@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cellpk import DataError, Study, read_study
-from cellpk.study.formats import tidy
+from cellpk.study.writing import write_study
 
 ROOT = Path(__file__).parents[1]
 CAR22 = ROOT / "notebooks" / "car22_study.toml"
@@ -226,7 +226,7 @@ def test_ten_thousand_patients_are_read_in_seconds(tmp_path):
             "lloq": 50.0,
         }
     )
-    path = tidy.write(Study.from_frames(samples=frame), tmp_path)
+    path = write_study(Study.from_frames(samples=frame), tmp_path)
     start = time.perf_counter()
     assert read_study(path).counts["used"] == n * visits
     assert time.perf_counter() - start < 20
@@ -288,4 +288,4 @@ def test_car22_patients_with_something_missing_are_told_and_kept(car22):
 
 
 def test_car22_is_the_same_after_writing_and_reading(car22, tmp_path):
-    assert read_study(tidy.write(car22, tmp_path)) == car22
+    assert read_study(write_study(car22, tmp_path)) == car22

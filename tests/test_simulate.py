@@ -9,7 +9,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import cellpk as ck
-from cellpk.study.formats import tidy
+from cellpk.study.writing import write_study
 from cellpk.trial import simulate
 from cellpk.trial.laboratory import VISIT_WINDOW, Laboratory
 
@@ -17,8 +17,8 @@ SEEDS = (1, 2, 3, 11)
 
 WRITE = """
 import sys, cellpk
-from cellpk.study.formats import tidy
-tidy.write(cellpk.simulate_study(seed=5), sys.argv[1])
+from cellpk.study.writing import write_study
+write_study(cellpk.simulate_study(seed=5), sys.argv[1])
 """
 
 
@@ -130,14 +130,14 @@ def test_the_same_seed_gives_the_same_study_and_another_another():
 
 def test_another_process_writes_the_same_bytes(tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
-    tidy.write(ck.simulate_study(seed=5), here)
+    write_study(ck.simulate_study(seed=5), here)
     subprocess.run([sys.executable, "-c", WRITE, str(there)], check=True)
     assert _digests(here) == _digests(there)
     assert "study.toml" in _digests(here)
 
 
 def test_it_reads_back_as_it_was_written(study, tmp_path):
-    tidy.write(study, tmp_path)
+    write_study(study, tmp_path)
     assert ck.read_study(tmp_path / "study.toml") == study
 
 

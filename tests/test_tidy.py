@@ -1,15 +1,11 @@
-import hashlib
 import tomllib
 
 import numpy as np
 import pandas as pd
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cellpk import DataError, Study, read_study
-from cellpk.study.config import TableFile
-from cellpk.study.formats import tidy
+from cellpk import Study, read_study, write_study
 
 FULL = {
     "samples": pd.DataFrame(
@@ -56,7 +52,7 @@ SETTINGS = {
 def test_a_study_that_is_written_and_read_is_the_same(tmp_path):
     study = Study.from_frames(**FULL, settings=SETTINGS)
     assert len(study.problems) > 8
-    again = read_study(tidy.write(study, tmp_path / "new" / "folder"))
+    again = read_study(write_study(study, tmp_path / "new" / "folder"))
     pd.testing.assert_frame_equal(
         again.problems.drop(columns=["file", "row"]),
         study.problems.drop(columns=["file", "row"]),
@@ -68,10 +64,10 @@ def test_a_study_that_is_written_and_read_is_the_same(tmp_path):
 
 def test_writing_is_the_same_byte_for_byte(tmp_path):
     study = Study.from_frames(**FULL, settings=SETTINGS)
-    tidy.write(study, tmp_path / "a")
-    tidy.write(read_study(tmp_path / "a"), tmp_path / "b")
+    write_study(study, tmp_path / "a")
+    write_study(read_study(tmp_path / "a"), tmp_path / "b")
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
-    assert len(names) == 6
+    assert len(names) == 7
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (
             tmp_path / "b" / name
@@ -82,7 +78,7 @@ def test_what_is_written_counts_from_the_infusion(tmp_path):
     frame = pd.DataFrame({"patient": ["1"], "time": [1], "level": 3, "assay": "flow"})
     day_1 = {"study": {"id": "A", "infusion_day": 1}}
     study = Study.from_frames(samples=frame, settings=day_1)
-    path = tidy.write(study, tmp_path)
+    path = write_study(study, tmp_path)
     assert tomllib.loads(path.read_text("utf-8"))["study"]["infusion_day"] == 0
     assert read_study(path) == study
 
@@ -116,69 +112,4 @@ def test_any_study_survives_writing_and_reading(tmp_path_factory, levels, word, 
     frame["lloq"] = pd.Series(lloq, index=frame.index).where(number)
     study = Study.from_frames(samples=frame, settings=said)
     folder = tmp_path_factory.mktemp("study")
-    assert read_study(tidy.write(study, folder)) == study
-
-
-@pytest.mark.parametrize(
-    ("content", "word"),
-    [
-        (b"", "is empty"),
-        (b"\n\n", "is empty"),
-        (b"a,b\n", "has no rows"),
-        (b"a,b\n1,2,3\n", "row has 3 cells, the header 2"),
-        (b'a,b\n"1,2\n', "not CSV"),
-        (b"a,b\n\xff,2\n", "not utf-8 text"),
-    ],
-)
-def test_a_file_that_is_no_table_is_a_data_error(tmp_path, content, word):
-    (tmp_path / "a.csv").write_bytes(content)
-    with pytest.raises(DataError, match=word):
-        tidy.read_sheet(TableFile(file="a.csv"), tmp_path)
-
-
-@pytest.mark.parametrize("name", ["nowhere.csv", ".", "a\0b"])
-def test_a_file_that_cannot_be_opened_is_a_data_error(tmp_path, name):
-    with pytest.raises(DataError, match="cannot be read"):
-        tidy.read_sheet(TableFile(file=name), tmp_path)
-
-
-def test_an_encoding_that_nobody_knows_is_a_data_error(tmp_path):
-    with pytest.raises(DataError, match="'utf-9' is not known"):
-        tidy.read_sheet(TableFile(file="a.csv", encoding="utf-9"), tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("content", "how"),
-    [
-        ("patient;level\r\n1;2,5\r\n", {"separator": ";", "decimal": ","}),
-        ("\ufeffpatient,level\n\n1,2.5\n", {}),
-        ("patient\tlevel\n1\t2.5", {"separator": "\t"}),
-        ('"patient", level \n1,"2.5"\n\n', {}),
-    ],
-)
-def test_csv_files_are_read_as_they_were_saved(tmp_path, content, how):
-    data = content.encode()
-    (tmp_path / "a.csv").write_bytes(data)
-    sheet, source = tidy.read_sheet(TableFile(file="a.csv", **how), tmp_path)
-    assert sheet.cells["patient"].tolist() == ["1"]
-    assert sheet.number("level").tolist() == [2.5]
-    assert source == {
-        "file": "a.csv",
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "rows": 1,
-        "columns": ["patient", "level"],
-    }
-
-
-def test_chinese_files_are_read_in_their_encoding(tmp_path):
-    (tmp_path / "a.csv").write_bytes("姓名,level\n张,2\n".encode("gb18030"))
-    section = TableFile(file="a.csv", encoding="gb18030")
-    sheet, _ = tidy.read_sheet(section, tmp_path)
-    assert sheet.text("姓名").tolist() == ["张"]
-
-
-def test_rows_know_their_lines_beyond_empty_lines_and_line_breaks(tmp_path):
-    (tmp_path / "a.csv").write_text('a,b\n1,2\n\n"x\ny",3\n,\n4,5\n')
-    sheet, _ = tidy.read_sheet(TableFile(file="a.csv"), tmp_path)
-    assert sheet.rows.tolist() == [2, 5, 7]
-    assert sheet.text("a").tolist() == ["1", "x y", "4"]
+    assert read_study(write_study(study, folder)) == study

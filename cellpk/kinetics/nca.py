@@ -12,7 +12,6 @@ from cellpk.errors import DataError, Problem, nearest
 from cellpk.kinetics.metrics import METRICS
 from cellpk.kinetics.registry import Found, Metric
 from cellpk.kinetics.segments import Flags, Profiles, Rules, pick
-from cellpk.study.assays import ASSAYS
 from cellpk.study.study import Study
 
 SPLIT_DOSE_DAYS = 7.0
@@ -138,7 +137,8 @@ def nca(study: Study, **rules: Any) -> Metrics:
     before = _before_reinfusion(usable, study.infusions)
     profiles = _profiles(usable.loc[before], series, chosen)
     cut = _profiles(usable.loc[~before], series, chosen).counts > 0
-    cells = np.array([ASSAYS[assay].kinetics for assay in series["assay"]], bool)
+    assays = study.settings.known_assays
+    cells = np.array([assays[assay].kinetics for assay in series["assay"]], bool)
     found = {name: _apply(metric, profiles, cells) for name, metric in METRICS.items()}
     notes = _notes(profiles, cells, cut)
     table = series.assign(

@@ -19,6 +19,8 @@ class Assay:
         What the axis of a figure says, without the unit.
     kinetics : bool
         Whether the level is one of CAR-T cells or of their transgene.
+    codes : tuple of str
+        CDISC test codes that mean this assay and no other.
 
     Examples
     --------
@@ -31,6 +33,7 @@ class Assay:
     unit: str
     axis: str
     kinetics: bool = False
+    codes: tuple[str, ...] = ()
 
 
 _ROWS = (

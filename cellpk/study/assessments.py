@@ -47,13 +47,11 @@ class Assessment:
         return spelt.get(text.casefold().removesuffix(".0"))
 
 
+_RESPONSES = ("sCR", "CR", "VGPR", "PR", "MR", "SD", "PD", "NE")
+
 _ROWS = (
-    Assessment(
-        "best_response",
-        "Best overall response",
-        ("sCR", "CR", "VGPR", "PR", "MR", "SD", "PD", "NE"),
-        once=True,
-    ),
+    Assessment("response", "Response", _RESPONSES),
+    Assessment("best_response", "Best overall response", _RESPONSES, once=True),
     Assessment("mrd", "Measurable residual disease", ("negative", "positive")),
     Assessment("crs_grade", "Cytokine release syndrome, grade", _GRADES),
     Assessment("icans_grade", "Neurotoxicity (ICANS), grade", _GRADES),

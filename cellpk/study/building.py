@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from cellpk.errors import DataError, Problem, nearest
-from cellpk.study.assays import ASSAYS
+from cellpk.study.accounting import account
 from cellpk.study.checks import Draft, doubts
 from cellpk.study.clinical import (
     comedication_of,
@@ -18,32 +18,29 @@ from cellpk.study.clinical import (
 )
 from cellpk.study.columns import COLUMNS, ORDER, empty
 from cellpk.study.config import Settings
+from cellpk.study.delivery import Delivery
 from cellpk.study.samples import samples_of, without_duplicates
 from cellpk.study.sheet import Sheet
 
-Sheets = Mapping[str, Sequence[Sheet]]
 Reader = Callable[[Sheet, Any], pd.DataFrame]
 
 
-def build(
-    sheets: Sheets, settings: Settings, problems: Sequence[Problem] = ()
-) -> dict[str, pd.DataFrame]:
-    """Make the six tables of a study from its delivered tables.
+def build(delivery: Delivery, settings: Settings) -> dict[str, pd.DataFrame]:
+    """Make the tables of a study from what was delivered.
 
     Parameters
     ----------
-    sheets : mapping
-        By table, what was delivered; any number of sheets each.
+    delivery : Delivery
+        By table, what was delivered, any number of sheets each; and what was
+        impossible before, as a file that is not there.
     settings : Settings
         The resolved study.toml.
-    problems : sequence of Problem
-        What was impossible before, as a file that is not there.
 
     Returns
     -------
     dict of DataFrame
         samples, infusions, patients, comedication, outcomes and problems, as
-        ``COLUMNS`` says, sorted.
+        ``COLUMNS`` says, sorted; and the accounting of all rows.
 
     Raises
     ------
@@ -52,21 +49,24 @@ def build(
 
     Examples
     --------
-    >>> from cellpk.study.config import SamplesFile, settings_of
+    >>> from cellpk.study.config import settings_of
+    >>> from cellpk.study.file_sections import SamplesFile
     >>> frame = pd.DataFrame({"patient": [1], "time": [7], "level": ["BLQ"]})
     >>> sheet = Sheet.of_frame(frame, SamplesFile(file="samples", assay="qpcr"))
     >>> settings = settings_of({"study": {"id": "A", "infusion_day": 0}})
-    >>> build({"samples": [sheet]}, settings)["samples"]["state"].tolist()
+    >>> delivery = Delivery()
+    >>> delivery.add("samples", sheet)
+    >>> build(delivery, settings)["samples"]["state"].tolist()
     ['below']
     """
-    found = list(problems)
-    for sheet in (sheet for group in sheets.values() for sheet in group):
+    found = list(delivery.problems)
+    for _, sheet in delivery.everything():
         found += sheet.problems
         sheet.problems = found
         sheet.infusion_day = settings.study.infusion_day
 
     def samples(sheet: Sheet, section: Any) -> pd.DataFrame:
-        return samples_of(sheet, section, settings.limits)
+        return samples_of(sheet, section, settings)
 
     readers: dict[str, Reader] = {
         "samples": samples,
@@ -76,11 +76,11 @@ def build(
         "outcomes": outcomes_of,
     }
     tables = {
-        name: _joined(name, [reader(s, s.section) for s in sheets.get(name, ())])
+        name: _joined(name, [reader(s, s.section) for s in delivery.sheets[name]])
         for name, reader in readers.items()
     }
     tables["samples"] = without_duplicates(tables["samples"], found)
-    for sheet in sheets.get("outcomes", ())[:1]:
+    for sheet in delivery.sheets["outcomes"][:1]:
         once_each(tables["outcomes"], found, file=sheet.section.file)
     if not found:
         found += _not_in_study(tables["samples"], settings)
@@ -89,7 +89,9 @@ def build(
         raise DataError(list(dict.fromkeys(found)))
     tables["patients"] = with_types(_everyone(tables))
     tables = {name: _sorted(name, table) for name, table in tables.items()}
-    return {**tables, "problems": doubts(Draft(**tables, settings=settings))}
+    problems = doubts(Draft(**tables, settings=settings), delivery.doubts)
+    accounting = account(delivery, tables["samples"])
+    return {**tables, "problems": problems, "accounting": accounting}
 
 
 def _joined(name: str, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -121,7 +123,7 @@ def _not_in_study(samples: pd.DataFrame, settings: Settings) -> list[Problem]:
     assay, there = settings.analysis.assay, samples["assay"].unique()
     if assay and assay not in there:
         what = "the study has no samples of the assay to analyse"
-        known = [name for name in ASSAYS if name in there]
+        known = [name for name in settings.known_assays if name in there]
         place = "analysis.assay"
         return [Problem(what, nearest(assay, known), column=place, value=assay)]
     return []

@@ -4,7 +4,7 @@ A check looks at the finished tables only, so that it finds the same in a study 
 was written and read again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,6 @@ import pandas as pd
 
 from cellpk.errors import Problem, Severity
 from cellpk.study import parsing
-from cellpk.study.assays import ASSAYS
 from cellpk.study.assessments import ASSESSMENTS
 from cellpk.study.columns import COLUMNS
 from cellpk.study.config import Limits, Settings
@@ -36,6 +35,12 @@ class Draft:
         """The samples that are neither excluded nor without a result."""
         samples = self.samples
         return samples[~samples["excluded"] & (samples["state"] != "missing")]
+
+    @cached_property
+    def kinetic_assays(self) -> list[str]:
+        """The assays that measure CAR-T cells or their transgene."""
+        known = self.settings.known_assays
+        return [name for name, assay in known.items() if assay.kinetics]
 
 
 Check = Callable[[Draft], Iterator[Problem]]
@@ -67,13 +72,15 @@ def check(function: Check) -> Check:
     return function
 
 
-def doubts(draft: Draft) -> pd.DataFrame:
+def doubts(draft: Draft, known: Sequence[Problem] = ()) -> pd.DataFrame:
     """Return everything doubtful, warnings before notes.
 
     Parameters
     ----------
     draft : Draft
         The tables of a study, without problems, and its settings.
+    known : sequence of Problem
+        What was doubtful while the files were read.
 
     Returns
     -------
@@ -88,7 +95,7 @@ def doubts(draft: Draft) -> pd.DataFrame:
     >>> ck.Study.from_frames(samples=frame).problems["what"].tolist()
     ['1 sample of flow stands before the infusion']
     """
-    found = [problem for look in CHECKS for problem in look(draft)]
+    found = [*known, *(problem for look in CHECKS for problem in look(draft))]
     found.sort(key=lambda problem: problem.severity, reverse=True)
     rows = {
         name: [getattr(problem, name) for problem in found]
@@ -154,7 +161,7 @@ def unknown_limits(draft: Draft) -> Iterator[Problem]:
         todo = f"State lloq, or assumed_lloq and why, under [limits.{assay}]."
         if len(assumed):
             values = ", ".join(f"{value:g}" for value in assumed)
-            unit = ASSAYS[assay].unit
+            unit = draft.settings.known_assays[assay].unit
             what += f"; fits take {values} {unit} as their limit, an assumption"
             what += f": {limits.why}" if limits.why else ""
             todo = f"State the limit under [limits.{assay}] if it is known."
@@ -202,7 +209,7 @@ def before_infusion(draft: Draft) -> Iterator[Problem]:
 def car_t_before_infusion(draft: Draft) -> Iterator[Problem]:
     """Find CAR-T cells or transgene at or before the infusion."""
     samples = draft.used
-    kinetics = [name for name, assay in ASSAYS.items() if assay.kinetics]
+    kinetics = draft.kinetic_assays
     found = samples["state"].isin(["quantified", "detected", "above"])
     early = samples["assay"].isin(kinetics) & (samples["time"] <= 0) & found
     todo = "Look for an earlier CAR-T product, a mixed-up tube or a wrong time."
@@ -251,7 +258,7 @@ def off_schedule(draft: Draft) -> Iterator[Problem]:
 def no_car_t_assay(draft: Draft) -> Iterator[Problem]:
     """Find that nobody measured CAR-T cells or transgene."""
     there = draft.samples["assay"].unique()
-    if not any(ASSAYS[name].kinetics for name in there):
+    if not set(there) & set(draft.kinetic_assays):
         study = draft.settings.study.id
         what = f"study {study!r} has no assay of CAR-T cells or transgene"
         yield Problem(what, "Check the names of the assays.", "warning")
@@ -274,8 +281,7 @@ def unlisted_patients(draft: Draft) -> Iterator[Problem]:
 def patients_without_samples(draft: Draft) -> Iterator[Problem]:
     """Find patients without any usable sample, or without one of the main assay."""
     samples = draft.used
-    kinetics = [name for name in ASSAYS if ASSAYS[name].kinetics]
-    there = [name for name in kinetics if (samples["assay"] == name).any()]
+    there = [name for name in draft.kinetic_assays if (samples["assay"] == name).any()]
     main = draft.settings.analysis.assay or (there[0] if there else "")
     sampled = set(samples["patient"])
     of_main = set(samples.loc[samples["assay"] == main, "patient"])

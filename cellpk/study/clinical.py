@@ -7,7 +7,7 @@ from cellpk.errors import Problem, nearest
 from cellpk.study import parsing
 from cellpk.study.assessments import ASSESSMENTS
 from cellpk.study.columns import empty
-from cellpk.study.config import (
+from cellpk.study.file_sections import (
     ComedicationFile,
     EndpointColumns,
     InfusionsFile,
@@ -15,6 +15,8 @@ from cellpk.study.config import (
     PatientsFile,
 )
 from cellpk.study.sheet import Sheet
+
+NOT_ASSESSED = "not assessed"
 
 
 def patients_of(sheet: Sheet, section: PatientsFile) -> pd.DataFrame:
@@ -117,13 +119,15 @@ def comedication_of(sheet: Sheet, section: ComedicationFile) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        patient, drug (lower case), time (day, NaN where not known).
+        patient, drug (lower case), time and end_time (day, NaN where not known), dose
+        and its unit.
 
     Examples
     --------
     >>> frame = pd.DataFrame({"patient": ["a", "b"], "TOCI": [1, 0]})
     >>> section = ComedicationFile(file="c", given={"TOCI": "tocilizumab"})
-    >>> comedication_of(Sheet.of_frame(frame, section), section).values.tolist()
+    >>> table = comedication_of(Sheet.of_frame(frame, section), section)
+    >>> table[["patient", "drug", "time"]].values.tolist()
     [['a', 'tocilizumab', nan]]
     """
     wanted = ["patient"] if section.given else ["patient", "drug"]
@@ -134,13 +138,22 @@ def comedication_of(sheet: Sheet, section: ComedicationFile) -> pd.DataFrame:
         drugs = sheet.text("drug")
         what, todo = "the drug is missing", "Name it, or take the row out."
         sheet.complain(parsing.is_blank(drugs), what, todo, column="drug")
-        times = sheet.days("time")
         return pd.DataFrame(
-            {"patient": patients, "drug": drugs.str.casefold(), "time": times}
+            {
+                "patient": patients,
+                "drug": drugs.str.casefold(),
+                "time": sheet.days("time"),
+                "end_time": sheet.days("end_time"),
+                "dose": sheet.number("dose", positive=True),
+                "unit": sheet.text("unit"),
+            }
         )
+    flags = {column: sheet.flag(column) for column in section.given}
+    none = ~np.any(list(flags.values()), axis=0)
+    sheet.set_aside(none, f"no {' or '.join(section.given)} was given")
     return pd.concat(
         [
-            _given(patients[sheet.flag(column)], drug)
+            _given(patients[flags[column]], drug)
             for column, drug in section.given.items()
         ],
         ignore_index=True,
@@ -148,7 +161,10 @@ def comedication_of(sheet: Sheet, section: ComedicationFile) -> pd.DataFrame:
 
 
 def _given(patients: pd.Series, drug: str) -> pd.DataFrame:
-    return pd.DataFrame({"patient": patients, "drug": drug.casefold(), "time": np.nan})
+    unknown = dict.fromkeys(("time", "end_time", "dose"), np.nan)
+    return pd.DataFrame(
+        {"patient": patients, "drug": drug.casefold(), **unknown, "unit": ""}
+    )
 
 
 def outcomes_of(sheet: Sheet, section: OutcomesFile) -> pd.DataFrame:
@@ -157,14 +173,16 @@ def outcomes_of(sheet: Sheet, section: OutcomesFile) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        patient, endpoint, value (as ``ASSESSMENTS`` spells it), time (day).
+        patient, endpoint, value (as ``ASSESSMENTS`` spells it), time (day), criteria,
+        evaluator and note.
 
     Examples
     --------
     >>> frame = pd.DataFrame({"patient": ["a", "b"], "CRS": ["2", ""]})
     >>> columns = {"crs_grade": EndpointColumns(column="CRS")}
     >>> section = OutcomesFile(file="o", endpoints=columns)
-    >>> outcomes_of(Sheet.of_frame(frame, section), section).values.tolist()
+    >>> table = outcomes_of(Sheet.of_frame(frame, section), section)
+    >>> table[["patient", "endpoint", "value", "time"]].values.tolist()
     [['a', 'crs_grade', '2', nan]]
     """
     wanted = ["patient"] if section.endpoints else ["patient", "endpoint", "value"]
@@ -176,7 +194,10 @@ def outcomes_of(sheet: Sheet, section: OutcomesFile) -> pd.DataFrame:
             _endpoint(sheet, patients, name, columns)
             for name, columns in section.endpoints.items()
         ]
-        return pd.concat(parts, ignore_index=True)
+        table = pd.concat(parts)
+        assessed = np.isin(np.arange(len(patients)), table.index)
+        sheet.set_aside(~assessed, NOT_ASSESSED)
+        return table.reset_index(drop=True)
     endpoint, text = sheet.text("endpoint"), sheet.text("value")
     value = pd.Series("", index=text.index, dtype="str")
     for name in endpoint.unique():
@@ -184,6 +205,8 @@ def outcomes_of(sheet: Sheet, section: OutcomesFile) -> pd.DataFrame:
         said = _values(sheet, text.where(here, ""), name, section.values)
         value = value.mask(here, said)
     columns = {"endpoint": endpoint, "value": value, "time": sheet.days("time")}
+    columns |= {name: sheet.text(name) for name in ("criteria", "evaluator", "note")}
+    sheet.set_aside((value == "").to_numpy(bool), NOT_ASSESSED)
     return pd.DataFrame({"patient": patients, **columns})[value != ""]
 
 
@@ -200,7 +223,7 @@ def _endpoint(
     table = pd.DataFrame(
         {"patient": patients, "endpoint": name, "value": value, "time": time}
     )
-    return table[value != ""]
+    return table.assign(criteria="", evaluator="", note="")[value != ""]
 
 
 def _values(

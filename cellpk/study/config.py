@@ -2,13 +2,14 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
+    SerializeAsAny,
     ValidationError,
     field_validator,
     model_validator,
@@ -16,20 +17,22 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from cellpk.errors import DataError, Problem, nearest
-from cellpk.study.assays import ASSAYS
-from cellpk.study.columns import COLUMNS
+from cellpk.study.assays import ASSAYS, Assay
+from cellpk.study.discovery import import_all
+from cellpk.study.file_sections import (
+    ComedicationFile,
+    DataFiles,
+    InfusionsFile,
+    OutcomesFile,
+    PatientsFile,
+    SamplesFile,
+    Section,
+)
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-TimeUnit = Literal["minute", "hour", "day", "week"]
 
 
-class _Section(BaseModel):
-    """A part of study.toml: frozen, and without room for keys that nobody reads."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class StudySection(_Section):
+class StudySection(Section):
     """What the study is, and what its protocol calls the day of infusion.
 
     ``infusion_day`` has no default. With 0, times in days are elapsed days. With 1
@@ -45,7 +48,7 @@ class StudySection(_Section):
     cutoff: str = ""
 
 
-class AnalysisSection(_Section):
+class AnalysisSection(Section):
     """What is calculated and shown where nobody asks for anything else."""
 
     model: str = "stein_2019_tisagenlecleucel"
@@ -57,7 +60,7 @@ class AnalysisSection(_Section):
     seed: int = 1
 
 
-class Limits(_Section):
+class Limits(Section):
     """What is known of an assay's limits where the samples do not state them.
 
     ``zero`` says what a reported level of 0 means. ``assumed_lloq`` stands in for a
@@ -88,94 +91,17 @@ class Limits(_Section):
         return self
 
 
-class TableFile(_Section):
-    """One CSV file: where it is, how it is written, which column is what.
+class AssaySection(Section):
+    """An assay of the study's own: what it is called, its unit, what it measures."""
 
-    ``columns`` maps our names to the file's. Columns that already have our names need
-    not be mapped.
-    """
-
-    file: Annotated[str, Field(min_length=1)]
-    encoding: str = "utf-8"
-    separator: Literal[",", ";", "\t", "|"] = ","
-    decimal: Literal[".", ","] = "."
-    time_unit: TimeUnit = "day"
-    columns: dict[str, str] = {}
-
-    table: ClassVar[str] = ""
-
-    @field_validator("columns")
-    @classmethod
-    def _ours(cls, columns: dict[str, str]) -> dict[str, str]:
-        known = set(COLUMNS[cls.table]) - {"file", "row"}
-        unknown = [name for name in columns if name not in known]
-        if unknown and cls.table != "patients":
-            offers = [f"{name!r}: {nearest(name, known)}" for name in unknown]
-            message = f"no column of ours has this name: {' '.join(offers)}"
-            raise ValueError(message)
-        return columns
+    unit: Annotated[str, Field(min_length=1)]
+    label: str = ""
+    axis: str = ""
+    kinetics: bool = False
+    codes: tuple[str, ...] = ()
 
 
-class SamplesFile(TableFile):
-    """A file of samples; what holds for all its rows can be said here once.
-
-    ``assays`` and ``units`` map the file's words to ours.
-    """
-
-    table: ClassVar[str] = "samples"
-    assay: str = ""
-    unit: str = ""
-    specimen: str = ""
-    assays: dict[str, str] = {}
-    units: dict[str, str] = {}
-
-
-class PatientsFile(TableFile):
-    """A file with one row per patient; any column can be a covariate."""
-
-    table: ClassVar[str] = "patients"
-
-
-class InfusionsFile(TableFile):
-    """A file of infusions: patient, time, dose, unit and lot."""
-
-    table: ClassVar[str] = "infusions"
-    unit: str = ""
-
-
-class ComedicationFile(TableFile):
-    """A file of comedication: one row per dose, or columns of 0 and 1 per drug.
-
-    ``given`` maps such a column to its drug, which was then given at unknown time.
-    """
-
-    table: ClassVar[str] = "comedication"
-    given: dict[str, str] = {}
-
-
-class EndpointColumns(_Section):
-    """Which columns of a wide file hold one kind of outcome.
-
-    ``values`` maps the file's words to ours; an empty word means not assessed.
-    """
-
-    column: str
-    time: str = ""
-    values: dict[str, str] = {}
-
-
-class OutcomesFile(TableFile):
-    """A file of outcomes: one row per assessment, or columns per kind of outcome.
-
-    ``values`` maps the file's words to ours in a file with one row per assessment.
-    """
-
-    table: ClassVar[str] = "outcomes"
-    endpoints: dict[str, EndpointColumns] = {}
-    values: dict[str, str] = {}
-
-
-class Settings(_Section):
+class Settings(Section):
     """The resolved study.toml; ``units`` are those of covariates.
 
     Examples
@@ -189,22 +115,52 @@ class Settings(_Section):
 
     study: StudySection
     analysis: AnalysisSection = AnalysisSection()
-    limits: dict[str, Limits] = {}
-    units: dict[str, str] = {}
+    assays: dict[str, AssaySection] = Field(default_factory=dict)
+    limits: dict[str, Limits] = Field(default_factory=dict)
+    units: dict[str, str] = Field(default_factory=dict)
     samples: tuple[SamplesFile, ...] = ()
     patients: PatientsFile | None = None
     infusions: InfusionsFile | None = None
     comedication: tuple[ComedicationFile, ...] = ()
     outcomes: tuple[OutcomesFile, ...] = ()
+    data: tuple[SerializeAsAny[DataFiles], ...] = ()
 
-    @field_validator("limits")
+    @field_validator("assays")
     @classmethod
-    def _of_assays(cls, limits: dict[str, Limits]) -> dict[str, Limits]:
-        for name in limits:
-            if name not in ASSAYS:
-                message = f"{name!r} is not an assay. {nearest(name, ASSAYS)}"
+    def _of_their_own(cls, assays: dict[str, AssaySection]) -> dict[str, AssaySection]:
+        for name in assays:
+            if name in ASSAYS:
+                message = f"{name!r} is an assay of cellpk's: choose another name"
                 raise ValueError(message)
-        return limits
+            if not (name.isidentifier() and name.isascii()):
+                message = f"{name!r} has signs that are no ASCII letter, digit or '_'"
+                raise ValueError(message)
+        return assays
+
+    @model_validator(mode="after")
+    def _limits_of_assays(self) -> "Settings":
+        for name in self.limits:
+            if name not in self.known_assays:
+                offer = nearest(name, self.known_assays)
+                message = f"limits are given for {name!r}, which is no assay. {offer}"
+                raise ValueError(message)
+        return self
+
+    @property
+    def known_assays(self) -> dict[str, Assay]:
+        """Every assay by its name: cellpk's, then the study's own."""
+        own = {
+            name: Assay(
+                name,
+                row.label or name.replace("_", " "),
+                row.unit,
+                row.axis or row.label or name.replace("_", " "),
+                kinetics=row.kinetics,
+                codes=row.codes,
+            )
+            for name, row in self.assays.items()
+        }
+        return {**ASSAYS, **own}
 
     def resolved(self) -> dict[str, Any]:
         """Return everything that was set, defaults included, as plain values.
@@ -246,11 +202,42 @@ def settings_of(values: Mapping[str, Any], *, file: str = "settings") -> Setting
     settings, column study.infusion_dya, value '0':
       the key is not known. Did you mean 'infusion_day'?
     """
+    values, problems = dict(values), []
+    if "data" in values:
+        values["data"], problems = _delivered(values["data"], file)
     try:
-        return Settings.model_validate(dict(values))
+        settings = Settings.model_validate(values)
     except ValidationError as error:
-        problems = [_problem(detail, file) for detail in error.errors()]
-        raise DataError(problems) from None
+        found = [_problem(detail, file, Settings) for detail in error.errors()]
+        raise DataError([*found, *problems]) from None
+    if problems:
+        raise DataError(problems)
+    return settings
+
+
+def _delivered(rows: Any, file: str) -> tuple[list[DataFiles], list[Problem]]:
+    """Check each row of [[data]] by the class of its format."""
+    import_all("cellpk.study.formats")
+    read: list[DataFiles] = []
+    problems: list[Problem] = []
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        what, todo = "'data' is not a list of tables", "Begin each with [[data]]."
+        return [], [Problem(what, todo, file=file, column="data", value=str(rows))]
+    for number, row in enumerate(rows, 1):
+        place, name = f"data.{number}", row.get("format")
+        kind = DataFiles.kinds.get(str(name))
+        if kind is None:
+            what = "the format of the files is not known"
+            todo = nearest(str(name), DataFiles.kinds)
+            place, value = f"{place}.format", str(name or "")
+            problems.append(Problem(what, todo, file=file, column=place, value=value))
+            continue
+        try:
+            read.append(kind.model_validate(row))
+        except ValidationError as error:
+            found = (_problem(detail, file, kind) for detail in error.errors())
+            problems += [replace(p, column=f"{place}.{p.column}") for p in found]
+    return read, problems
 
 
 def load_settings(path: str | Path) -> tuple[Settings, Path]:
@@ -290,14 +277,14 @@ def load_settings(path: str | Path) -> tuple[Settings, Path]:
     return settings_of(values, file=path.name), path
 
 
-def _problem(detail: ErrorDetails, file: str) -> Problem:
+def _problem(detail: ErrorDetails, file: str, model: type[BaseModel]) -> Problem:
     """Say in our words what pydantic found."""
     *parents, key = detail["loc"] or ("",)
     place = ".".join(str(p + 1 if isinstance(p, int) else p) for p in detail["loc"])
     value = detail["input"]
     text = "" if isinstance(value, dict | list) or value is None else str(value)
     if detail["type"] == "extra_forbidden":
-        todo = nearest(str(key), _keys(parents))
+        todo = nearest(str(key), _keys(parents, model))
         return Problem(
             "the key is not known", todo, file=file, column=place, value=text
         )
@@ -315,9 +302,8 @@ _MISSING = {
 }
 
 
-def _keys(parents: list[int | str]) -> list[str]:
+def _keys(parents: list[int | str], model: type[BaseModel]) -> list[str]:
     """Return the keys that are known at a place in the settings."""
-    model: type[BaseModel] = Settings
     for parent in parents:
         field = model.model_fields.get(str(parent))
         model = next(_models(field.annotation), model) if field else model

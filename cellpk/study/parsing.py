@@ -33,6 +33,7 @@ They are compared without case and spaces. ``ND`` is read as not detected.
 _STATE_OF = {word: state for state, words in WORDS.items() for word in words}
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _BOUND = rf"(<=|>=|<|>|≤|≥)({_NUMBER})"
+_UNTIDY = "^ | $|  |[^ -~]"
 _SWAPPED = str.maketrans(".,", ",.")
 _FLAGS = {"1": 1, "1.0": 1, "true": 1, "yes": 1, "y": 1}
 _FLAGS |= {"0": 0, "0.0": 0, "false": 0, "no": 0, "n": 0}
@@ -53,8 +54,10 @@ def as_text(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _text(column: pd.Series) -> NDArray[np.object_]:
+def _text(column: pd.Series) -> "pd.Series | NDArray[np.object_]":
     """Return one column as text: whole numbers without a point, nothing as ''."""
+    if isinstance(column.dtype, pd.StringDtype):
+        return _tidied(column.reset_index(drop=True).fillna(""))
     known = column.notna().to_numpy()
     if pd.api.types.is_float_dtype(column.dtype):
         column = _whole(column.astype("float64"))
@@ -63,6 +66,15 @@ def _text(column: pd.Series) -> NDArray[np.object_]:
     written = {cell: " ".join(str(cell).split()) for cell in set(map(str, cells))}
     text = np.full(len(column), "", dtype=object)
     text[known] = [written[str(cell)] for cell in cells]
+    return text
+
+
+def _tidied(text: pd.Series) -> pd.Series:
+    """Make one space of all white space, and none at the ends."""
+    untidy = np.flatnonzero(text.str.contains(_UNTIDY).to_numpy(bool))
+    if untidy.size:
+        text = text.copy()
+        text.iloc[untidy] = [" ".join(cell.split()) for cell in text.iloc[untidy]]
     return text
 
 

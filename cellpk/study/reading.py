@@ -3,16 +3,20 @@
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cellpk.errors import DataError, Problem
 from cellpk.study.building import build
-from cellpk.study.config import Settings, TableFile, load_settings
-from cellpk.study.formats import tidy
+from cellpk.study.config import Settings, load_settings
+from cellpk.study.containers import containers, read_grid
+from cellpk.study.delivery import TABLES, Delivery, sheet_of
+from cellpk.study.exchange import formats
+from cellpk.study.file_sections import DataFiles, TableFile
+from cellpk.study.grid import Grid
 from cellpk.study.study import Study
 
-if TYPE_CHECKING:
-    from cellpk.study.sheet import Sheet
+DICTIONARY = "data_dictionary.csv"
+"""The file that tells what the columns of a written study mean."""
 
 
 def read_study(path: str | Path) -> Study:
@@ -60,27 +64,62 @@ def read_study(path: str | Path) -> Study:
     Study A: 1 patient, 1 qpcr samples (1 below), days 7 to 7
     """
     settings, path = load_settings(path)
-    sheets: dict[str, list[Sheet]] = {name: [] for name in tidy.TABLES}
-    problems: list[Problem] = []
-    sources: dict[str, Any] = {path.name: _source(path)}
-    for name, section in _sections(settings):
-        try:
-            sheet, source = tidy.read_sheet(section, path.parent)
-        except DataError as error:
-            problems += error.problems
-        else:
-            sheets[name].append(sheet)
-            sources[section.file] = source
-    tables = build(sheets, settings, problems)
-    return Study(tables, settings, tuple(sources.values()))
+    delivery = Delivery(sources={path.name: _source(path)})
+    for table, section in _sections(settings):
+        for grid in _grids([section.file], section, path.parent, delivery):
+            delivery.add(table, sheet_of(grid, section))
+    for section in settings.data:
+        files = list(_files(section, path.parent, delivery))
+        grids = _grids(files, section, path.parent, delivery)
+        read = formats()[section.format].read
+        assert read is not None, section.format
+        delivery.take(read(section, {grid.file: grid for grid in grids}, settings))
+    return Study(build(delivery, settings), settings, tuple(delivery.sources.values()))
 
 
 def _sections(settings: Settings) -> Iterator[tuple[str, TableFile]]:
-    """Yield every file of a study with the table that it belongs to."""
-    for name in tidy.TABLES:
+    """Yield every tidy file of a study with the table that it belongs to."""
+    for name in TABLES:
         sections = getattr(settings, name) or ()
         for section in sections if isinstance(sections, tuple) else (sections,):
             yield name, section
+
+
+def _files(section: DataFiles, folder: Path, delivery: Delivery) -> Iterator[str]:
+    """Yield the files of a section: those named, and those of the folders named."""
+    for name in dict.fromkeys(section.files):
+        if "\0" in name or not (folder / name).is_dir():
+            yield name
+            continue
+        there = sorted(file.name for file in (folder / name).iterdir())
+        known = [
+            file
+            for file in there
+            if Path(file).suffix.casefold() in containers() and file != DICTIONARY
+        ]
+        yield from (str(Path(name) / file) for file in known)
+        if not known:
+            what = f"the folder {name!r} has no file of a kind that is read"
+            todo = f"Their names end in {', '.join(containers())}."
+            delivery.problems.append(Problem(what, todo, file=name))
+
+
+def _grids(
+    files: list[str], how: TableFile | DataFiles, folder: Path, delivery: Delivery
+) -> list[Grid]:
+    """Read files, noting each, and what is wrong with those that cannot be read."""
+    grids: list[Grid] = []
+    for file in files:
+        try:
+            grid = read_grid(
+                file, folder, encoding=how.encoding, separator=how.separator
+            )
+        except DataError as error:
+            delivery.problems += error.problems
+        else:
+            delivery.record(grid)
+            grids.append(grid)
+    return grids
 
 
 def _source(path: Path) -> dict[str, Any]:

@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 
 from cellpk.errors import Problem, nearest
 from cellpk.study import parsing
-from cellpk.study.assays import ASSAYS
+from cellpk.study.assays import Assay
 from cellpk.study.columns import COLUMNS, STATES
-from cellpk.study.config import Limits, SamplesFile
+from cellpk.study.config import Limits, Settings
+from cellpk.study.file_sections import SamplesFile
 from cellpk.study.limits import states
 from cellpk.study.sheet import Sheet
 from cellpk.study.units import factor
 
 Floats = NDArray[np.float64]
+Assays = Mapping[str, Assay]
 
 
-def samples_of(
-    sheet: Sheet, section: SamplesFile, limits: Mapping[str, Limits]
-) -> pd.DataFrame:
+def samples_of(sheet: Sheet, section: SamplesFile, settings: Settings) -> pd.DataFrame:
     """Read one delivered table of samples.
 
     Parameters
@@ -29,8 +29,9 @@ def samples_of(
         The table as text; it collects what is impossible.
     section : SamplesFile
         What study.toml says of the table.
-    limits : mapping
-        By assay, the limits where the samples do not state them.
+    settings : Settings
+        The resolved study.toml: the assays there are, and by assay the limits where
+        the samples do not state them.
 
     Returns
     -------
@@ -40,9 +41,11 @@ def samples_of(
 
     Examples
     --------
+    >>> from cellpk.study.config import settings_of
+    >>> settings = settings_of({"study": {"id": "A", "infusion_day": 0}})
     >>> frame = pd.DataFrame({"patient": [1], "time": [7], "level": ["<50"]})
     >>> section = SamplesFile(file="samples", assay="qpcr")
-    >>> table = samples_of(Sheet.of_frame(frame, section), section, {})
+    >>> table = samples_of(Sheet.of_frame(frame, section), section, settings)
     >>> table[["state", "lloq", "unit"]].values.tolist()
     [['below', 50.0, 'copies/ug']]
     """
@@ -50,8 +53,9 @@ def samples_of(
     if not sheet.has("patient", "time", "level", *([] if constant else ["assay"])):
         return pd.DataFrame(columns=list(COLUMNS["samples"]))
     text = sheet.text("level")
-    assay = _assay(sheet, section)
-    unit, times = _unit(sheet, section, assay)
+    assays = settings.known_assays
+    assay = _assay(sheet, section, assays)
+    said, unit, times = _unit(sheet, section, assay, assays)
     table = pd.DataFrame(
         {
             "patient": sheet.patients(),
@@ -64,6 +68,11 @@ def samples_of(
             "reported": text.where(
                 sheet.text("reported") == "", sheet.text("reported")
             ),
+            # A column of them knows better: what is blank there was not delivered.
+            "reported_unit": sheet.text("reported_unit")
+            if "reported_unit" in sheet
+            else said,
+            "derived": sheet.text("derived"),
             "limit_assumed": sheet.flag("limit_assumed"),
             "excluded": sheet.flag("excluded"),
             "reason": sheet.text("reason"),
@@ -73,7 +82,7 @@ def samples_of(
     )
     unexplained = table["excluded"] & (table["reason"] == "")
     table["reason"] = table["reason"].mask(unexplained, "excluded in the file")
-    known = _known_limits(assay, limits)
+    known = _known_limits(assay, settings.limits)
     read = _read(sheet, times)
     table = table.join(_stated_limits(sheet, times, read, known))
     table["state"], number = _states(sheet, read, table, known)
@@ -83,12 +92,15 @@ def samples_of(
     return table[list(COLUMNS["samples"])]
 
 
-def _assay(sheet: Sheet, section: SamplesFile) -> pd.Series:
+def _assay(sheet: Sheet, section: SamplesFile, assays: Assays) -> pd.Series:
     """Return our name of each row's assay, which must be known."""
     assay = parsing.translated(sheet.text("assay", section.assay), section.assays)
-    for word in assay[~assay.isin(list(ASSAYS))].unique():
-        offer = nearest(word, [*ASSAYS, *section.assays])
-        todo = f"{offer} Map the file's words under 'assays' in study.toml."
+    for word in assay[~assay.isin(list(assays))].unique():
+        offer = nearest(word, [*assays, *section.assays])
+        todo = (
+            f"{offer} Map the file's words under 'assays' in study.toml, or describe "
+            "an assay of the study's own under [assays.NAME]."
+        )
         sheet.complain(
             (assay == word).to_numpy(bool),
             "the assay is not known",
@@ -99,11 +111,12 @@ def _assay(sheet: Sheet, section: SamplesFile) -> pd.Series:
 
 
 def _unit(
-    sheet: Sheet, section: SamplesFile, assay: pd.Series
-) -> tuple[pd.Series, Floats]:
-    """Return the unit of each assay, and what brings the delivered levels to it."""
-    ours = assay.map({name: row.unit for name, row in ASSAYS.items()}).fillna("")
-    said = parsing.translated(sheet.text("unit", section.unit), section.units)
+    sheet: Sheet, section: SamplesFile, assay: pd.Series, assays: Assays
+) -> tuple[pd.Series, pd.Series, Floats]:
+    """Return the delivered unit, ours, and what brings levels from one to the other."""
+    ours = assay.map({name: row.unit for name, row in assays.items()}).fillna("")
+    delivered = sheet.text("unit", section.unit)
+    said = parsing.translated(delivered, section.units)
     said = said.where(said != "", ours)
     times = np.ones(len(said))
     pairs = pd.DataFrame({"said": said, "ours": ours, "assay": assay})
@@ -112,11 +125,11 @@ def _unit(
         scale = factor(said_unit, unit)
         if scale is not None:
             times[here] = scale
-        elif name in ASSAYS:
+        elif name in assays:
             what = f"the unit {said_unit!r} does not fit the assay {name!r}"
             todo = f"Give levels in {unit}, or map the file's word under 'units'."
             sheet.complain(here, what, todo, column="unit")
-    return ours.astype("str"), times
+    return delivered, ours.astype("str"), times
 
 
 def _known_limits(assay: pd.Series, limits: Mapping[str, Limits]) -> pd.DataFrame:
@@ -226,9 +239,11 @@ def without_duplicates(samples: pd.DataFrame, problems: list[Problem]) -> pd.Dat
 
     Examples
     --------
+    >>> from cellpk.study.config import settings_of
+    >>> settings = settings_of({"study": {"id": "A", "infusion_day": 0}})
     >>> frame = pd.DataFrame({"patient": [1, 1], "time": [7, 7], "level": [3, 3]})
     >>> section = SamplesFile(file="samples", assay="flow")
-    >>> table = samples_of(Sheet.of_frame(frame, section), section, {})
+    >>> table = samples_of(Sheet.of_frame(frame, section), section, settings)
     >>> without_duplicates(table, [])["reason"].tolist()
     ['', 'stands twice: the same as row 2 of samples']
     """

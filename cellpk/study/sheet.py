@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 
 from cellpk.errors import Problem, nearest
 from cellpk.study import parsing
-from cellpk.study.config import TableFile
+from cellpk.study.file_sections import TableFile
+from cellpk.study.grid import Grid
 from cellpk.study.units import DAYS
 
 Mask = NDArray[np.bool_]
+DIGITS = 9
+"""Times are kept to so many digits of a day, a tenth of a millisecond."""
+
 LISTED = 5
 """Up to so many equal problems are listed one by one; more are told in one sentence."""
 
@@ -35,7 +39,9 @@ class Sheet:
     problems : list of Problem
         Where impossible things are collected, for all tables of the study.
     infusion_day : {0, 1}
-        What the file calls the day of infusion.
+        What the study's files call the day of infusion.
+    aside : list
+        Rows that say nothing for the table (a mask), and why.
 
     Examples
     --------
@@ -49,6 +55,7 @@ class Sheet:
     rows: NDArray[np.int64]
     problems: list[Problem] = field(default_factory=list)
     infusion_day: int = 0
+    aside: list[tuple[Mask, str]] = field(default_factory=list)
 
     @classmethod
     def of_frame(
@@ -64,16 +71,8 @@ class Sheet:
         >>> Sheet.of_frame(pd.DataFrame({"a": [1]}), TableFile(file="f")).rows.tolist()
         [2]
         """
-        lines = np.arange(len(frame), dtype=np.int64) + 2 if rows is None else rows
-        sheet = cls(parsing.as_text(frame), section, lines)
-        names = frame.columns.astype(str)
-        what = "two columns have the same name"
-        sheet.problems += [
-            Problem(what, "Rename or drop one.", file=section.file, column=name)
-            for name in names[names.duplicated()].unique()
-            if name
-        ]
-        return sheet
+        grid = Grid.of_frame(frame, file=section.file, rows=rows)
+        return cls(grid.cells, section, grid.rows, grid.problems())
 
     def header(self, name: str) -> str:
         """Return what the file calls our column ``name``.
@@ -189,13 +188,27 @@ class Sheet:
         unit = self.section.time_unit
         time = self.number(name, required=required)
         if unit != "day":
-            return time * DAYS[unit]
-        if self.infusion_day == 1:
+            return (time * DAYS[unit]).round(DIGITS)
+        said = self.section.infusion_day
+        if (self.infusion_day if said is None else said) == 1:
             what = "there is no day 0 where the infusion day is day 1"
             todo = "Correct the time, or 'infusion_day' in study.toml."
             self.complain((time >= 0) & (time < 1), what, todo, column=name)
-            return np.where(time >= 1, time - 1, time)
-        return time
+            time = np.where(time >= 1, time - 1, time)
+        return time.round(DIGITS)
+
+    def set_aside(self, rows: Mask, reason: str) -> None:
+        """Note rows that say nothing for the table, and why.
+
+        Examples
+        --------
+        >>> sheet = Sheet.of_frame(pd.DataFrame({"a": [1, 2]}), TableFile(file="f"))
+        >>> sheet.set_aside(np.array([False, True]), "not assessed")
+        >>> sheet.aside[0][1]
+        'not assessed'
+        """
+        if rows.any():
+            self.aside.append((rows, reason))
 
     def flag(self, name: str) -> Mask:
         """Return a column of 1 and 0 (or yes and no); blank is no.

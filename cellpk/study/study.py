@@ -8,17 +8,16 @@ from typing import Any
 import pandas as pd
 
 from cellpk.errors import DataError, Problem, nearest
-from cellpk.study.assays import ASSAYS
 from cellpk.study.building import build
 from cellpk.study.columns import COLUMNS, STATES, empty
-from cellpk.study.config import (
+from cellpk.study.config import Settings, settings_of
+from cellpk.study.delivery import TABLES, Delivery
+from cellpk.study.file_sections import (
     ComedicationFile,
     InfusionsFile,
     OutcomesFile,
     PatientsFile,
     SamplesFile,
-    Settings,
-    settings_of,
 )
 from cellpk.study.sheet import Sheet
 
@@ -121,12 +120,13 @@ class Study:
             "comedication": comedication,
             "outcomes": outcomes,
         }
-        sheets = {
-            name: [Sheet.of_frame(frame, _SECTIONS[name](file=name))]
-            for name, frame in frames.items()
-            if frame is not None
-        }
-        return cls(build(sheets, settings), settings)
+        delivery = Delivery()
+        for name, frame in frames.items():
+            if frame is not None:
+                sheet = Sheet.of_frame(frame, _SECTIONS[name](file=name))
+                delivery.add(name, sheet)
+                delivery.delivered[name] = sheet.rows
+        return cls(build(delivery, settings), settings)
 
     @property
     def samples(self) -> pd.DataFrame:
@@ -159,15 +159,21 @@ class Study:
         return self._tables["problems"].copy()
 
     @property
+    def accounting(self) -> pd.DataFrame:
+        """What became of every delivered row: rows in = used + not used, with why."""
+        return self._tables["accounting"].copy()
+
+    @property
     def assays(self) -> tuple[str, ...]:
-        """The assays of which there are samples, in the order of ``ASSAYS``."""
+        """The assays of which there are samples, those of cellpk's own table first."""
         there = set(self._tables["samples"]["assay"])
-        return tuple(name for name in ASSAYS if name in there)
+        return tuple(name for name in self.settings.known_assays if name in there)
 
     @property
     def kinetic_assays(self) -> tuple[str, ...]:
         """Those that measure CAR-T cells or their transgene."""
-        return tuple(name for name in self.assays if ASSAYS[name].kinetics)
+        known = self.settings.known_assays
+        return tuple(name for name in self.assays if known[name].kinetics)
 
     @property
     def main_assay(self) -> str:
@@ -194,7 +200,7 @@ class Study:
         if assay not in self.assays:
             what = f"study {self.settings.study.id!r} has no samples of {assay!r}"
             raise DataError(Problem(what, nearest(assay, self.assays)))
-        return ASSAYS[assay].unit
+        return self.settings.known_assays[assay].unit
 
     def select(self, assay: str, *, specimen: str | None = None) -> pd.DataFrame:
         """Return the usable samples of one assay, sorted.
@@ -278,18 +284,18 @@ class Study:
         )
 
     def __eq__(self, other: object) -> bool:
-        """Compare what was measured and found, wherever the files stood."""
+        """Compare what was infused, sampled and observed, wherever the files stood."""
         if not isinstance(other, Study):
             return NotImplemented
         return all(
-            table.drop(columns=_PLACE, errors="ignore").equals(
-                other._tables[name].drop(columns=_PLACE, errors="ignore")
-            )
-            for name, table in self._tables.items()
+            self._tables[name]
+            .drop(columns=_PLACE, errors="ignore")
+            .equals(other._tables[name].drop(columns=_PLACE, errors="ignore"))
+            for name in TABLES
         )
 
     def __hash__(self) -> int:
-        return hash(tuple(len(table) for table in self._tables.values()))
+        return hash(tuple(len(self._tables[name]) for name in TABLES))
 
 
 def _usable(samples: pd.DataFrame) -> pd.Series:

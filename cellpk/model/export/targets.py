@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 from cellpk.errors import ModelError, nearest
+from cellpk.study.discovery import import_all
 
 if TYPE_CHECKING:
     from cellpk.model.export.content import Content
@@ -51,9 +50,7 @@ def targets() -> tuple[str, ...]:
     >>> targets()
     ('monolix', 'nlmixr2', 'nonmem')
     """
-    package = import_module("cellpk.model.export")
-    for module in iter_modules(package.__path__):
-        import_module(f"{package.__name__}.{module.name}")
+    import_all("cellpk.model.export")
     return tuple(sorted(_TARGETS))
 
 

@@ -6,10 +6,10 @@
 from collections.abc import Callable
 
 from cellpk.errors import nearest
-from cellpk.reporting.discovery import import_all
 from cellpk.reporting.table import TABLES, Table
+from cellpk.study.discovery import import_all
 
-import_all(__name__, __path__)
+import_all(__name__)
 
 
 def __getattr__(name: str) -> Callable[..., Table]:

@@ -1,0 +1,1 @@
+"""Kinds of files that hold one table each: one file of this folder per kind."""

@@ -1,0 +1,146 @@
+"""From a study to files of any format, a study.toml that reads them, a dictionary."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cellpk.errors import DataError, Problem, nearest
+from cellpk.study.containers import write_dataset
+from cellpk.study.dataset import Dataset, dictionary
+from cellpk.study.delivery import TABLES
+from cellpk.study.exchange import Export, formats
+from cellpk.study.formats import tidy
+from cellpk.study.reading import DICTIONARY
+
+if TYPE_CHECKING:
+    from cellpk.study.study import Study
+
+_CONTROL = re.compile("\x7f")
+_KEPT = ("study", "analysis", "limits", "assays", "units")
+"""What is said of a study however its files are written."""
+
+
+def write_study(
+    study: "Study",
+    folder: str | Path,
+    *,
+    format: str = "tidy",  # noqa: A002
+    ending: str = "",
+) -> Path:
+    """Write a study as files of a format and a study.toml that reads them.
+
+    Parameters
+    ----------
+    study : Study
+        The study to write.
+    folder : str or Path
+        Where to; it is made if it does not exist.
+    format : str
+        "tidy", "nonmem", "monolix", "sdtm" or "adam".
+    ending : str
+        The kind of file, such as ".csv", ".parquet", ".xpt", ".json"; without it, the
+        usual one of the format.
+
+    Returns
+    -------
+    Path
+        The study.toml; ``read_study`` of it equals the study. Tables that the format
+        has no place for stand beside its files as tidy tables, and
+        ``data_dictionary.csv`` says what every column means.
+
+    Raises
+    ------
+    DataError
+        If there is no such format, or something does not fit into it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> import cellpk as ck
+    >>> samples = {"patient": [1], "time": [7], "level": [3], "assay": ["flow"]}
+    >>> study = ck.Study.from_frames(samples=pd.DataFrame(samples))
+    >>> ck.read_study(write_study(study, tempfile.mkdtemp())) == study
+    True
+    """
+    if format not in formats():
+        what = f"there is no format {format!r}"
+        raise DataError(Problem(what, nearest(format, formats())))
+    kind = formats()[format]
+    ending = ending or kind.endings[0]
+    if ending not in kind.endings:
+        what = f"{kind.label} are not written to {ending!r} files"
+        raise DataError(Problem(what, nearest(ending, kind.endings)))
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    export = kind.write(study)
+    beside = [
+        tidy.dataset(study, table)
+        for table in TABLES
+        if table not in export.carried and len(getattr(study, table))
+    ]
+    other = ending if format == "tidy" else ".csv"
+    files = {data.name: write_dataset(data, folder, other).name for data in beside}
+    written = [write_dataset(data, folder, ending).name for data in export.datasets]
+    _write_dictionary([*export.datasets, *beside], folder)
+    said = _settings(study, files)
+    if written:
+        said["data"] = [{"format": format, "files": written, **export.section}]
+    return _write_toml(said, export, folder)
+
+
+def _write_dictionary(datasets: list[Dataset], folder: Path) -> None:
+    table = dictionary(datasets)
+    table.to_csv(folder / DICTIONARY, index=False, lineterminator="\n")
+
+
+def _settings(study: "Study", files: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings that read tidy tables from these files."""
+    said = study.settings.resolved()
+    # What is written counts from time 0, whatever the protocol calls that day.
+    kept = {name: said[name] for name in _KEPT if name in said}
+    kept["study"] = {**said["study"], "infusion_day": 0}
+    several = {"samples", "comedication", "outcomes"}
+    sections = {name: {"file": file} for name, file in files.items()}
+    return kept | {n: [row] if n in several else row for n, row in sections.items()}
+
+
+def _write_toml(said: Mapping[str, Any], export: Export, folder: Path) -> Path:
+    path = folder / "study.toml"
+    remarks = [f"# {remark}" for remark in export.remarks]
+    text = "\n".join([*remarks, *_toml(said)])
+    path.write_text(f"{text}\n", encoding="utf-8", newline="\n")
+    return path
+
+
+def _toml(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Yield the lines of a TOML file."""
+    for name, value in values.items():
+        if not _is_table(value):
+            yield f"{_key(name)} = {_plain(value)}"
+    for name, value in values.items():
+        place = f"{path}{_key(name)}"
+        if isinstance(value, Mapping):
+            if not value or not all(map(_is_table, value.values())):
+                yield f"\n[{place}]"
+            yield from _toml(value, f"{place}.")
+        elif _is_table(value):
+            for row in value:
+                yield f"\n[[{place}]]"
+                yield from _toml(row, f"{place}.")
+
+
+def _is_table(value: Any) -> bool:
+    rows = isinstance(value, list) and bool(value)
+    return isinstance(value, Mapping) or (rows and isinstance(value[0], Mapping))
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _plain(name)
+
+
+def _plain(value: Any) -> str:
+    # JSON spells texts, numbers, flags and lists as TOML does, but for one character.
+    return _CONTROL.sub(r"\\u007f", json.dumps(value, ensure_ascii=False))
