@@ -20,7 +20,9 @@ from .reporting import figures as figures
 from .reporting import tables as tables
 from .reporting.section import Report as Report
 from .reporting.section import report as report
+from .study.conversion import convert as convert
 from .study.reading import read_study as read_study
+from .study.starting import start_study as start_study
 from .study.study import Study as Study
 from .study.writing import write_study as write_study
 from .trial.simulate import simulate_study as simulate_study

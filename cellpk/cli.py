@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cellpk.errors import CellpkError, Problem
+from cellpk.errors import CellpkError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,20 +93,48 @@ def report(study: _StudyFile, output: _Output = Path("out")) -> None:
 
 
 @app.command()
-def check(study: _StudyFile) -> None:
-    """Say what a study holds and what is doubtful in it."""
+def check(study: _StudyFile, output: _Output = Path("out")) -> None:
+    """Say what a study holds and what is doubtful in it, on a page as well."""
+    from cellpk.reporting.check_page import check_study
+
+    checked = check_study(study)
+    written = checked.write(output)
+    for line in checked.lines():
+        typer.echo(line, err=checked.failed)
+    names = " and ".join(map(str, written))
+    typer.echo(f"\nIn full: {names}", err=checked.failed)
+    if checked.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder of the delivered files.")],
+) -> None:
+    """Begin a study.toml for the files of a folder."""
+    from cellpk.study.starting import start_study
+
+    path = start_study(folder)
+    typer.echo(f"Begun: {path}\nSay what it leaves open, then: cellpk check {path}")
+
+
+@app.command()
+def export(
+    study: _StudyFile,
+    to: Annotated[str, typer.Option(help="nonmem, monolix, sdtm, adam, tidy ...")],
+    output: _Output = Path("out"),
+    *,
+    ending: Annotated[str, typer.Option(help="Kind of files, such as .xpt.")] = "",
+) -> None:
+    """Write a study in another format, with a data dictionary beside it."""
+    from cellpk.study.writing import write_study
+
     read = _read(study)
-    typer.echo(repr(read))
-    for name, count in read.counts.items():
-        typer.echo(f"{count:>8}  {name.replace('_', ' ')}")
-    problems = read.problems
-    for severity in ("warning", "note"):
-        rows = problems.loc[problems["severity"] == severity]
-        typer.echo(f"\n{len(rows)} {severity}{'s' if len(rows) != 1 else ''}")
-        plain = rows.astype(object).where(rows.notna(), None)
-        for row in plain.to_dict(orient="records"):
-            problem = Problem(**{str(name): value for name, value in row.items()})
-            typer.echo(str(problem))
+    written = write_study(read, output, format=to, ending=ending)
+    same = "the same study" if _read(written) == read else "ANOTHER study"
+    typer.echo(f"Written: {written}, which reads back as {same}")
+    if same != "the same study":
+        raise typer.Exit(1)
 
 
 @app.command("nca")

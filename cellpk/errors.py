@@ -23,6 +23,9 @@ class Problem:
     file, row, patient, column, value
         Where it was found; ``row`` is the line of the file, the header being line 1.
         Empty (``None`` for the row) where it concerns more than one place.
+    rule : str
+        Name of the rule that found it, by which alike problems are grouped; "" where
+        it has none.
 
     Examples
     --------
@@ -40,6 +43,7 @@ class Problem:
     patient: str = ""
     column: str = ""
     value: str = ""
+    rule: str = ""
 
     @property
     def where(self) -> str:

@@ -12,6 +12,7 @@ import pytest
 import cellpk as ck
 from cellpk.outcomes.endpoints import ENDPOINTS
 from cellpk.reporting.section import report
+from cellpk.study.assays import ASSAYS
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
@@ -176,6 +177,7 @@ def made_response():
         unit="copies/ug",
         study_id="SMALL",
         simulated=False,
+        assays=(ASSAYS["qpcr"],),
     )
 
 
@@ -204,6 +206,7 @@ def made_association():
         units={"exposure": "copies/ug", "peak": "pg/mL"},
         study_id="SMALL",
         simulated=False,
+        assays=(ASSAYS["qpcr"], ASSAYS["il6"]),
     )
 
 

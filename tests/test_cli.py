@@ -78,37 +78,6 @@ def test_an_output_that_cannot_be_written_is_an_error_in_words(study, tmp_path):
     assert "taken" in done.output
 
 
-def test_check_counts_what_was_read_and_tells_what_is_doubtful(study):
-    done = run("check", study)
-    read = ck.read_study(study)
-    assert done.exit_code == 0
-    assert repr(read) in done.output
-    for name, count in read.counts.items():
-        assert re.search(rf"\b{count}  {name}\b", done.output)
-    warnings, notes = done.output.split(" notes\n")
-    assert "1 warning\n" in warnings
-    for problem in read.problems.itertuples():
-        part = warnings if problem.severity == "warning" else notes
-        assert problem.what in part
-
-
-def test_check_lists_everything_that_is_impossible(study, tmp_path):
-    for path in study.parent.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    samples = pd.read_csv(tmp_path / "samples.csv", dtype=str)
-    quantified = samples.index[samples["state"] == "quantified"]
-    samples.loc[quantified[0], "level"] = "-7"
-    samples.loc[quantified[1], "time"] = "Monday"
-    samples.to_csv(tmp_path / "samples.csv", index=False)
-    done = run("check", tmp_path / "study.toml")
-    with pytest.raises(ck.DataError) as error:
-        ck.read_study(tmp_path / "study.toml")
-    assert done.exit_code == 1
-    assert str(error.value) in done.output
-    assert "'-7'" in done.output
-    assert "'Monday'" in done.output
-
-
 def test_nca_writes_metrics_reasons_and_units(study, tmp_path):
     done = run("nca", study, "-o", tmp_path / "new" / "out")
     assert done.exit_code == 0
@@ -207,3 +176,19 @@ def test_demo_writes_a_report_that_says_simulated(tmp_path):
     again = ck.read_study(tmp_path / "demo" / "study" / "study.toml")
     assert again == ck.simulate_study(seed=1)
     assert str(tmp_path / "demo" / "report.html") in done.stdout
+
+
+def test_init_begins_a_study_toml_that_says_what_is_open(tmp_path):
+    (tmp_path / "levels.csv").write_text("ID,DAY,DV,ASSAY\n1,7,300,PCR\n")
+    result = run("init", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert 'PCR = "?"' in (tmp_path / "study.toml").read_text()
+    assert run("init", tmp_path).exit_code == 1
+
+
+def test_export_writes_a_study_that_reads_back_the_same(study, tmp_path):
+    result = run("export", study, "--to", "tidy", "-o", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "reads back as the same study" in result.output
+    assert ck.read_study(tmp_path) == ck.read_study(study)
+    assert run("export", study, "--to", "tidyy").exit_code == 1

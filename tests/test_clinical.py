@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellpk import DataError, Study
+from cellpk import DataError, Study, read_study
 
 SAMPLES = pd.DataFrame(
     {"patient": ["1", "2"], "time": 7, "level": [3, 4], "assay": "qpcr"}
@@ -129,3 +129,44 @@ def test_drugs_are_in_lower_case_and_their_times_may_be_unknown():
     study = Study.from_frames(samples=SAMPLES, comedication=frame)
     assert study.comedication["drug"].unique().tolist() == ["tocilizumab"]
     assert "tocilizumab was given to 1 patient at a" in study.problems["what"][0]
+
+
+PATIENT_FILES = """
+[study]
+id = "A"
+infusion_day = 0
+[[samples]]
+file = "levels.csv"
+[[data]]
+format = "nonmem"
+files = ["one.csv"]
+time_unit = "day"
+assay = "il6"
+[[data]]
+format = "nonmem"
+files = ["other.csv"]
+time_unit = "day"
+assay = "crp"
+"""
+
+
+def two_files_of_patients(folder, other_age):
+    (folder / "study.toml").write_text(PATIENT_FILES)
+    (folder / "levels.csv").write_text("patient,time,level,assay\n1,7,3,flow\n")
+    (folder / "one.csv").write_text("ID,TIME,DV,AGE\n1,7,3,50\n2,7,4,61\n")
+    (folder / "other.csv").write_text(f"ID,TIME,DV,AGE,SEX\n1,7,3,{other_age},2\n")
+    return read_study(folder)
+
+
+def test_patients_of_several_files_have_one_row_each(tmp_path):
+    patients = two_files_of_patients(tmp_path, 50).patients
+    assert patients.columns.tolist() == ["patient", "AGE", "SEX"]
+    assert patients.to_numpy(object)[0].tolist() == ["1", 50, 2]
+    assert patients["patient"].tolist() == ["1", "2"]
+
+
+def test_files_that_contradict_each_other_on_a_patient_are_a_data_error(tmp_path):
+    with pytest.raises(DataError, match="different values of") as caught:
+        two_files_of_patients(tmp_path, 51)
+    (problem,) = caught.value.problems
+    assert (problem.patient, problem.value) == ("1", "50, 51")

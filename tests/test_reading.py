@@ -1,14 +1,12 @@
 import random
-import time
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cellpk import DataError, Study, read_study
+from cellpk import DataError, read_study
 from cellpk.study.writing import write_study
 
 ROOT = Path(__file__).parents[1]
@@ -212,24 +210,6 @@ def test_a_broken_file_is_a_data_error_or_a_study_that_lost_nothing(tmp_path, na
 )
 def test_so_is_a_file_that_is_broken_in_many_ways(tmp_path_factory, names, rng):
     breaks_are_told_or_lose_nothing(tmp_path_factory.mktemp("broken"), names, rng)
-
-
-@pytest.mark.slow
-def test_ten_thousand_patients_are_read_in_seconds(tmp_path):
-    n, visits = 10_000, 20
-    frame = pd.DataFrame(
-        {
-            "patient": np.repeat(np.arange(n), visits).astype(str),
-            "time": np.tile(np.arange(1.0, visits + 1), n),
-            "level": np.random.default_rng(1).lognormal(5, 2, n * visits),
-            "assay": "qpcr",
-            "lloq": 50.0,
-        }
-    )
-    path = write_study(Study.from_frames(samples=frame), tmp_path)
-    start = time.perf_counter()
-    assert read_study(path).counts["used"] == n * visits
-    assert time.perf_counter() - start < 20
 
 
 @pytest.fixture(scope="module")

@@ -98,7 +98,8 @@ def test_an_assumed_limit_stands_only_where_nobody_knows_the_limit():
     np.testing.assert_array_equal(samples["lloq"], [5, 5, 20, np.nan, 50])
     assert samples["limit_assumed"].tolist() == [True, True, False, False, False]
     assert samples["state"].tolist() == ["below"] * 3 + ["quantified", "below"]
-    (what,) = study.problems["what"]
+    problems = study.problems
+    (what,) = problems.loc[problems["rule"] == "unknown_limits", "what"]
     assert what.startswith("2 samples of qpcr are reported as '0', 'BLQ' with no limit")
     assert what.endswith("take 5 copies/ug as their limit, an assumption: it is usual")
 
@@ -124,7 +125,12 @@ def test_units_that_do_not_fit_the_assay_are_refused():
         (("<-4", {}), "level", "a limit is above 0"),
         (("lots", {}), "level", "neither a number nor a text"),
         ((float("inf"), {}), "level", "neither a number nor a text"),
-        (("1,5", {}), "level", "neither a number nor a text"),
+        (("1,5", {}), "level", "it has a decimal comma"),
+        (("1,234", {}), "level", "it has a thousands separator or a decimal comma"),
+        (("3 cells/uL", {}), "level", "the unit 'cells/ul' in the text does not fit"),
+        (("5.2 %", {}), "level", "the unit '%' in the text does not fit"),
+        (("<50", {"lloq": 20}), "level", "state different limits"),
+        (("detected <50", {"lloq": 20}), "level", "state different limits"),
         ((3, {"time": ""}), "time", "'time' is missing"),
         ((3, {"time": "noon"}), "time", "'time' is not a number"),
         ((3, {"patient": " "}), "patient", "the patient is missing"),
@@ -182,3 +188,43 @@ def test_other_specimens_and_assays_are_other_samples():
     study = study_of(*rows, time=7)
     assert study.counts["used"] == 3
     assert len(study.select("qpcr", specimen="marrow")) == 1
+
+
+def test_a_level_may_state_its_unit():
+    rows = [("0.3 10^9/L", {}), ("<0.02 10^9/L", {}), ("5 cells/uL", {})]
+    samples = study_of(*rows, assay="flow").samples
+    np.testing.assert_allclose(samples["level"], [300, np.nan, 5], rtol=1e-12)
+    np.testing.assert_allclose(samples["lloq"], [np.nan, 20, np.nan], rtol=1e-12)
+    assert samples["reported_unit"].tolist() == ["10^9/l", "10^9/l", "cells/ul"]
+    assert only(study_of(("5.2 %", {}), assay="flow_percent"))["level"] == 5.2
+
+
+def test_the_unit_of_a_text_has_to_be_that_of_its_column():
+    same = study_of(("5 cells/uL", {}), unit="10^6/L", assay="flow")
+    assert only(same)["level"] == 5
+    problem = problem_of(("5 cells/uL", {}), unit="10^9/L", assay="flow")
+    assert "states the unit 'cells/ul', but the unit is '10^9/L'" in problem.what
+    assert problem.rule == "contradicted_unit"
+
+
+def test_a_text_that_says_why_there_is_no_result_is_the_reason():
+    rows = [("QNS", {}), ("not done", {}), ("NA", {}), ("", {}), ("-", {})]
+    samples = study_of(*rows).samples
+    assert samples["state"].unique().tolist() == ["missing"]
+    assert samples["reason"].tolist() == [
+        *("reported as QNS", "reported as not done", "", "", "")
+    ]
+
+
+def test_errors_name_the_rule_that_is_broken():
+    rules = {
+        "lots": "level_not_understood",
+        "-4": "negative_level",
+        "<-4": "limit_not_above_zero",
+        "0": "zero_without_limit",
+    }
+    for level, rule in rules.items():
+        assert problem_of((level, {})).rule == rule
+    assert problem_of((3, {"time": 7}), (4, {"time": 7})).rule == (
+        "two_levels_of_one_sample"
+    )

@@ -12,6 +12,7 @@ from cellpk.kinetics.nca import Metrics
 from cellpk.outcomes.censoring import Floats
 from cellpk.outcomes.exposure_sources import after_infusion, find_exposures
 from cellpk.outcomes.exposures import Exposures, log10
+from cellpk.study.assays import Assay
 from cellpk.study.study import Study
 
 TOCILIZUMAB = "tocilizumab"
@@ -52,6 +53,8 @@ class CytokineAssociation:
         The study.
     simulated : bool
         Whether it is a simulated one.
+    assays : tuple of Assay
+        What was measured: the assay of the exposure, then the cytokine.
 
     Examples
     --------
@@ -70,6 +73,7 @@ class CytokineAssociation:
     units: dict[str, str]
     study_id: str
     simulated: bool
+    assays: tuple[Assay, ...]
 
     def __repr__(self) -> str:
         row = self.table.iloc[0]
@@ -169,6 +173,7 @@ def cytokine_association(
         units={"exposure": exposures.unit, "peak": study.unit(cytokine)},
         study_id=study.settings.study.id,
         simulated=study.settings.study.simulated,
+        assays=(study.assay(exposures.assay), study.assay(cytokine)),
     )
 
 
@@ -311,14 +316,16 @@ def _notes(rows: pd.DataFrame, row: dict[str, Any]) -> tuple[str, ...]:
         for how in ("unknown", "set aside")
     )
     beyond = np.count_nonzero(~used & rows["ranked"])
+    moves = "tocilizumab may change it"
+    moves = "it rises after tocilizumab" if cytokine == "il6" else moves
     said = []
     if np.isnan(row["slope"]):
         said.append(f"{row['n']} patients are too few, or too much alike, for a slope.")
     if unknown:
         said.append(
             f"{unknown} of {row['n']} patients received tocilizumab on a day that is "
-            f"not known: all their {cytokine} is kept, although it rises after "
-            "tocilizumab; the slope without them stands beside "
+            f"not known: all their {cytokine} is kept, although {moves}; "
+            "the slope without them stands beside "
             f"(n = {row['n_without_tocilizumab']})."
         )
     if aside:

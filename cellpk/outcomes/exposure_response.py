@@ -19,6 +19,7 @@ from cellpk.outcomes.endpoints import (
 from cellpk.outcomes.exposure_sources import find_exposures
 from cellpk.outcomes.exposures import Exposures
 from cellpk.outcomes.logistic import INTERVAL, Posterior, Prior, sample_logistic
+from cellpk.study.assays import Assay
 from cellpk.study.study import Study
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ class ExposureResponse:
         Unit of the exposure, and the study.
     simulated : bool
         Whether the study is a simulated one.
+    assays : tuple of Assay
+        What was measured: the assay of the exposure.
 
     Examples
     --------
@@ -99,6 +102,7 @@ class ExposureResponse:
     unit: str
     study_id: str
     simulated: bool
+    assays: tuple[Assay, ...]
 
     @property
     def units(self) -> dict[str, str]:
@@ -187,15 +191,9 @@ def exposure_response(
     data, excluded = _joined(exposures, study, what)
     patients = data["patient"].tolist()
     x, weight = exposures.nodes(patients)
-    prior = Prior()
+    event, prior = data["event"].to_numpy(bool), Prior()
     posterior = sample_logistic(
-        x,
-        data["event"].to_numpy(bool),
-        weight=weight,
-        prior=prior,
-        draws=draws,
-        chains=chains,
-        seed=seed,
+        x, event, weight=weight, prior=prior, draws=draws, chains=chains, seed=seed
     )
     slope = _slope(posterior, prior)
     notes = (
@@ -231,6 +229,7 @@ def exposure_response(
         unit=exposures.unit,
         study_id=about.id,
         simulated=about.simulated,
+        assays=(study.assay(exposures.assay),),
     )
 
 

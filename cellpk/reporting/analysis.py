@@ -86,6 +86,7 @@ def _associations(
         step = partial(
             cytokine_association, metrics, study, cytokine=settings.cytokine, **common
         )
-        what = f"{spoken(settings.cytokine)} against {spoken(exposure)}"
+        cytokine = spoken(settings.cytokine, study.settings.known_assays)
+        what = f"{cytokine} against {spoken(exposure)}"
         found.append(steps.do("cytokines", what, step))
     return [result for result in found if result is not None]

@@ -13,6 +13,7 @@ from cellpk.reporting.figures.groups import metrics_by
 from cellpk.reporting.figures.levels import profiles
 from cellpk.reporting.figures.panels import fits as fits_figure
 from cellpk.reporting.figures.panels import pages
+from cellpk.reporting.labels import spoken
 from cellpk.reporting.material import Material, Section
 from cellpk.reporting.phrases import say
 from cellpk.reporting.tables.accounting import analysis_set, problems, samples_by_visit
@@ -24,7 +25,6 @@ from cellpk.reporting.tables.estimates import (
 from cellpk.reporting.tables.links import cytokine as cytokine_table
 from cellpk.reporting.tables.links import exposure_response as exposure_response_table
 from cellpk.reporting.tables.metrics import kinetics
-from cellpk.study.assays import ASSAYS
 
 if TYPE_CHECKING:
     from cellpk.study.study import Study
@@ -164,7 +164,7 @@ def _cytokines(material: Material) -> Section:
     for result in results:
         exhibits += [cytokine_table(result), cytokine_figure(result)]
     name = study.settings.analysis.cytokine
-    label = ASSAYS[name].axis if name in ASSAYS else name
+    label = spoken(name, study.settings.known_assays)
     return Section(
         name="cytokine",
         title=f"{label} and exposure",

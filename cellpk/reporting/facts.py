@@ -10,7 +10,6 @@ from cellpk.reporting.phrases import say
 from cellpk.reporting.printed import by_kind, fixed, level, percent, probability
 from cellpk.reporting.statistics import FEW, summarise
 from cellpk.reporting.values import speaks_for_all, summarised
-from cellpk.study.assays import ASSAYS
 from cellpk.study.units import pretty
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def _counted(study: "Study", metrics: "Metrics") -> list[str]:
     peaks = summarised(metrics, assay).query("metric == 'cmax' and value.notna()")
     quantified = peaks.groupby("patient")["value"].max() > 0
     below = int(samples["state"].isin(["below", "detected"]).sum())
-    label = ASSAYS[assay].label
+    label = study.assay(assay).label
     lines = [
         say(
             "patients",

@@ -1,9 +1,10 @@
 """What the two sides of an association are called, with units."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cellpk.study.assays import ASSAYS
+from cellpk.study.assays import ASSAYS, Assay
 from cellpk.study.units import pretty
 
 if TYPE_CHECKING:
@@ -59,19 +60,22 @@ def labels_of(result: "Result") -> Labels:
     'IL-6'
     """
     row = result.table.iloc[0]
-    outcome = spoken(str(row["endpoint" if "endpoint" in row else "cytokine"]))
+    assays = {assay.name: assay for assay in result.assays}
+    name = str(row["endpoint" if "endpoint" in row else "cytokine"])
     unit = pretty(result.units["exposure"])
-    assay = ASSAYS[str(row["assay"])].label
-    return Labels(outcome, spoken(str(row["exposure"])), unit, assay)
+    assay = assays[str(row["assay"])].label
+    return Labels(spoken(name, assays), spoken(str(row["exposure"])), unit, assay)
 
 
-def spoken(name: str) -> str:
+def spoken(name: str, assays: Mapping[str, Assay] = ASSAYS) -> str:
     """Return what a metric, an endpoint or an assay is called; else its own name.
 
     Parameters
     ----------
     name : str
         As it stands in a column or in study.toml.
+    assays : mapping of Assay
+        The assays there are, by name; cellpk's own without.
 
     Examples
     --------
@@ -81,7 +85,7 @@ def spoken(name: str) -> str:
     from cellpk.kinetics.metrics import METRICS
     from cellpk.outcomes.endpoints import ENDPOINTS
 
-    if name in ASSAYS:
-        return ASSAYS[name].axis
+    if name in assays:
+        return assays[name].axis
     known = METRICS.get(name) or ENDPOINTS.get(name)
     return known.label if known else name

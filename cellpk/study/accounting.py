@@ -11,6 +11,7 @@ FATES = ("used", "without a result", "excluded", "set aside")
 """What becomes of a row: used in a table; a sample without a result; a sample that is
 excluded from analysis; not read for any table. The last two have a reason."""
 
+_COPIED = r": the same as row \d+ of .*$"
 COLUMNS = {"file": "str", "fate": "str", "table": "str", "reason": "str", "rows": "int"}
 
 
@@ -65,13 +66,18 @@ def _of_file(
                 reason[np.searchsorted(lines, sheet.rows[unread])] = why
             here = np.searchsorted(lines, sheet.rows[used])
             tables[here] |= 1 << TABLES.index(table)
+    for table, where, there in delivery.joined:
+        if where == file:
+            tables[np.searchsorted(lines, there)] |= 1 << TABLES.index(table)
     fate = np.where(tables > 0, "used", "set aside").astype(object)
     reason[tables > 0] = ""
     _of_samples(lines, tables, samples[samples["file"] == file], (fate, reason))
     counted = pd.DataFrame({"fate": fate, "table": tables, "reason": reason})
     counted = counted.value_counts(sort=False).reset_index(name="rows")
     order = counted["fate"].map({word: i for i, word in enumerate(FATES)})
-    counted = counted.iloc[np.lexsort([-counted["rows"], order])]
+    counted = counted.assign(order=order).sort_values(
+        ["order", "rows", "table", "reason"], ascending=[True, False, True, True]
+    )
     return counted.assign(file=file, table=counted["table"].map(_names))
 
 
@@ -90,9 +96,10 @@ def _of_samples(
         (samples["excluded"], "excluded"),
     ):
         here = np.searchsorted(lines, samples.loc[rows, "row"])
-        why = samples.loc[rows, "reason"].to_numpy(object)
+        # Which row a copy repeats stands in the samples; here copies count together.
+        why = samples.loc[rows, "reason"].str.replace(_COPIED, "", regex=True)
         fate[here[only[here]]] = word
-        reason[here] = np.where(only[here], why, reason[here])
+        reason[here] = np.where(only[here], why.to_numpy(object), reason[here])
 
 
 def _names(bits: int) -> str:

@@ -12,6 +12,7 @@ from cellpk.study.clinical import (
     comedication_of,
     infusions_of,
     once_each,
+    one_row_each,
     outcomes_of,
     patients_of,
     with_types,
@@ -75,10 +76,12 @@ def build(delivery: Delivery, settings: Settings) -> dict[str, pd.DataFrame]:
         "comedication": comedication_of,
         "outcomes": outcomes_of,
     }
-    tables = {
-        name: _joined(name, [reader(s, s.section) for s in delivery.sheets[name]])
+    parts = {
+        name: [reader(sheet, sheet.section) for sheet in delivery.sheets[name]]
         for name, reader in readers.items()
     }
+    parts["patients"] = [one_row_each(parts["patients"], found)]
+    tables = {name: _joined(name, rows) for name, rows in parts.items()}
     tables["samples"] = without_duplicates(tables["samples"], found)
     for sheet in delivery.sheets["outcomes"][:1]:
         once_each(tables["outcomes"], found, file=sheet.section.file)

@@ -1,5 +1,7 @@
 """From delivered tables to patients, infusions, comedication and outcomes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -54,6 +56,59 @@ def patients_of(sheet: Sheet, section: PatientsFile) -> pd.DataFrame:
             todo = f"Map {name!r} to such a name under [patients] 'columns'."
             sheet.problems.append(Problem(what, todo, file=section.file, column=name))
     return pd.DataFrame({"patient": patients, **{n: sheet.text(n) for n in names}})
+
+
+def one_row_each(
+    parts: Sequence[pd.DataFrame], problems: list[Problem]
+) -> pd.DataFrame:
+    """Make one row of each patient whom several files list.
+
+    Parameters
+    ----------
+    parts : sequence of DataFrame
+        What :func:`patients_of` read of each file.
+    problems : list of Problem
+        Takes the covariates of which two files state different values.
+
+    Returns
+    -------
+    DataFrame
+        ``patient`` and the covariates as text, NaN where no file states them.
+
+    Examples
+    --------
+    >>> one = pd.DataFrame({"patient": ["a", "b"], "age": ["50", ""]}, dtype="str")
+    >>> other = pd.DataFrame({"patient": ["b"], "age": ["61"], "sex": ["F"]})
+    >>> one_row_each([one, other], []).fillna("").values.tolist()
+    [['a', '50', ''], ['b', '61', 'F']]
+    """
+    rows = [part.drop_duplicates("patient") for part in parts if len(part)]
+    if len(rows) < 2:
+        return rows[0] if rows else empty("patients")
+    table = pd.concat(rows, ignore_index=True)
+    names = table.columns.drop("patient")
+    if names.empty:
+        return table.drop_duplicates("patient")
+    blank = {name: parsing.is_blank(table[name].fillna("")) for name in names}
+    known = table.assign(**{name: table[name].mask(blank[name]) for name in names})
+    grouped = known.groupby("patient", sort=False)
+    for name in names:
+        several = grouped[name].nunique() > 1
+        problems += [
+            _contradiction(known.loc[known["patient"] == patient, name], patient)
+            for patient in several.index[several]
+        ]
+    return grouped.first().reset_index()
+
+
+def _contradiction(values: pd.Series, patient: str) -> Problem:
+    return Problem(
+        f"two files state different values of {values.name!r} for the patient",
+        "Correct one, or map the covariate in one file only.",
+        patient=patient,
+        column=str(values.name),
+        value=", ".join(values.dropna().unique()),
+    )
 
 
 def with_types(patients: pd.DataFrame) -> pd.DataFrame:

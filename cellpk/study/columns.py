@@ -58,6 +58,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
     },
     "problems": {
         "severity": "str",
+        "rule": "str",
         "file": "str",
         "row": "Int64",
         "patient": "str",

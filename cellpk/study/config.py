@@ -92,13 +92,17 @@ class Limits(Section):
 
 
 class AssaySection(Section):
-    """An assay of the study's own: what it is called, its unit, what it measures."""
+    """An assay of the study's own: what it is called, its unit, what it measures.
+
+    One that is ``derived`` was worked out from another and is never the main assay.
+    """
 
     unit: Annotated[str, Field(min_length=1)]
     label: str = ""
     axis: str = ""
     kinetics: bool = False
     codes: tuple[str, ...] = ()
+    derived: bool = False
 
 
 class Settings(Section):
@@ -157,6 +161,7 @@ class Settings(Section):
                 row.axis or row.label or name.replace("_", " "),
                 kinetics=row.kinetics,
                 codes=row.codes,
+                derived=row.derived,
             )
             for name, row in self.assays.items()
         }

@@ -70,6 +70,25 @@ class Container:
 
 _CONTAINERS: dict[str, Container] = {}
 
+_BEGINNINGS: tuple[tuple[bytes, str, tuple[str, ...]], ...] = (
+    (b"PK\x03\x04", "a workbook or another packed file", ()),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old workbook", ()),
+    (b"%PDF-", "a PDF", ()),
+    (b"{\\rtf", "an RTF text", ()),
+    (b"<!doctype html", "a web page", ()),
+    (b"<html", "a web page", ()),
+    (b"<table", "a web page", ()),
+    (b"<?xml", "XML", ()),
+    (b"\x1f\x8b", "a packed file (gzip)", (".dsjc",)),
+    (b"PAR1", "Parquet", (".parquet", ".pq")),
+    (b"HEADER RECORD*******", "a SAS transport file", (".xpt",)),
+    (b"\0" * 12 + b"\xc2\xea\x81\x60", "a SAS data set", (".sas7bdat",)),
+)
+"""How files begin that are often delivered under a wrong name, and their endings."""
+
+_WORKBOOKS = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".numbers"}
+_SAVE = "Open it and save the sheet as 'CSV UTF-8', one table to a file."
+
 
 def container(
     *endings: str, label: str, write: Write | None = None
@@ -132,7 +151,9 @@ def read_grid(
     Returns
     -------
     Grid
-        Every cell as text, every row with its line; empty lines are left out.
+        Every cell as text, every row with its line. Lines of a text file that hold
+        nothing are left out; a text file without any row is refused, as it may have
+        been cut short, while the other kinds say themselves that they hold no row.
 
     Raises
     ------
@@ -164,7 +185,10 @@ def read_grid(
     if not data:
         todo = "Export it again, or take it out of study.toml."
         raise DataError(Problem("the file is empty", todo, file=file))
-    grid = _kind(file).read(Delivered(file, path, data, encoding, separator))
+    kind = _kind(file)
+    if problem := _disguised(data, file):
+        raise DataError(problem)
+    grid = kind.read(Delivered(file, path, data, encoding, separator))
     if problems := grid.problems():
         raise DataError(problems)
     return grid
@@ -191,7 +215,13 @@ def write_dataset(dataset: Dataset, folder: Path, ending: str = ".csv") -> Path:
     ------
     DataError
         If cellpk does not write that kind of file, or the data set does not fit into
-        it; all that does not fit is listed.
+        it; all that does not fit is told.
+
+    Notes
+    -----
+    ``read_grid`` gives back every cell as ``parsing.as_text`` writes it: numbers to the
+    last bit, a negative zero as 0, and white space within a text as one blank. The same
+    data set is the same bytes, whenever it is written.
 
     Examples
     --------
@@ -209,6 +239,8 @@ def write_dataset(dataset: Dataset, folder: Path, ending: str = ".csv") -> Path:
         writable = [name for name, kind in containers().items() if kind.write]
         what = f"cellpk does not write {ending!r} files"
         raise DataError(Problem(what, f"Use one of: {', '.join(writable)}."))
+    if problems := dataset.problems(path.name):
+        raise DataError(problems)
     write(dataset, path)
     return path
 
@@ -219,5 +251,18 @@ def _kind(file: str) -> Container:
     known = containers()
     if ending not in known:
         what = f"files that end in {ending!r} are not read"
-        raise DataError(Problem(what, nearest(ending, known), file=file, value=ending))
+        todo = _SAVE if ending in _WORKBOOKS else nearest(ending, known)
+        raise DataError(Problem(what, todo, file=file, value=ending))
     return known[ending]
+
+
+def _disguised(data: bytes, file: str) -> Problem | None:
+    """Tell that a file is of another kind than its name says."""
+    ending = Path(file).suffix.casefold()
+    begun = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n").lower()
+    for beginning, kind, endings in _BEGINNINGS:
+        if begun.startswith(beginning.lower()) and ending not in endings:
+            todo = f"End its name in {endings[0]!r}." if endings else _SAVE
+            what = f"the file is {kind}, not what its name says"
+            return Problem(what, todo, file=file, value=ending)
+    return None

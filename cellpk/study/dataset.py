@@ -3,7 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
+from cellpk.errors import Problem
+from cellpk.study.grid import at_rows
+
+MADE = "2000-01-01T00:00:00"
+"""When a file says that it was made, where its kind has to say so.
+
+It is always the same moment, so that the same data are the same bytes on every day.
+When an analysis was run is told by its manifest.
+"""
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,8 @@ class Dataset:
         The values: columns of numbers (NaN where there is none) or of text ("").
     variables : sequence of Variable
         One per column, in the order of the columns.
+    missing : str
+        What stands in a text file where there is no number.
 
     Examples
     --------
@@ -56,6 +70,7 @@ class Dataset:
     label: str
     frame: pd.DataFrame
     variables: Sequence[Variable]
+    missing: str = ""
 
     def __post_init__(self) -> None:
         names = [variable.name for variable in self.variables]
@@ -65,6 +80,64 @@ class Dataset:
     def labels(self) -> dict[str, str]:
         """The label of each column."""
         return {variable.name: variable.label for variable in self.variables}
+
+    def plain(self) -> pd.DataFrame:
+        """Return the values as files hold them.
+
+        Returns
+        -------
+        DataFrame
+            Columns of int64, of float64 (NaN where there is none; no negative zero,
+            which text and some files cannot tell from zero) or of text ("" where there
+            is none).
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"A": ["x", None], "B": [-0.0, None]})
+        >>> data = Dataset("a", "", frame, [Variable("A", ""), Variable("B", "")])
+        >>> data.plain().values.tolist()
+        [['x', 0.0], ['', nan]]
+        """
+        columns = {name: _plain(column) for name, column in self.frame.items()}
+        return pd.DataFrame(columns, index=pd.RangeIndex(len(self.frame)))
+
+    def problems(self, file: str) -> list[Problem]:
+        """Return what no kind of file can hold: infinite numbers, rows of nothing.
+
+        A row without any value is left out where a text file is read, and the end of a
+        SAS transport file where it is the last one.
+
+        Parameters
+        ----------
+        file : str
+            What the file would be called.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"A": [1.0, np.inf, np.nan]})
+        >>> data = Dataset("a", "", frame, [Variable("A", "")])
+        >>> [(problem.row, problem.what) for problem in data.problems("a.csv")]
+        [(3, 'a number is infinite'), (4, 'the row holds no value')]
+        """
+        frame = self.plain()
+        problems: list[Problem] = []
+        blank = np.arange(len(frame))
+        for name, column in frame.items():
+            values = column.to_numpy()
+            if is_number(column):
+                rows = np.flatnonzero(np.isinf(values))
+                todo = "Leave it empty, or say what it stands for."
+                problems += at_rows(
+                    (rows + 2).tolist(),
+                    "a number is infinite",
+                    todo,
+                    file=file,
+                    column=str(name),
+                )
+            blank = blank[_is_blank(values[blank])]
+        todo = "Leave the row out."
+        what = "the row holds no value"
+        return problems + at_rows((blank + 2).tolist(), what, todo, file=file)
 
 
 def dictionary(datasets: Sequence[Dataset]) -> pd.DataFrame:
@@ -78,8 +151,8 @@ def dictionary(datasets: Sequence[Dataset]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        dataset, variable, label, type ("number" or "text"), length (of the longest
-        text, in bytes of UTF-8) and meaning.
+        dataset, variable, label, type ("number" or "text"), length (8 for numbers; of
+        the longest text, in bytes of UTF-8) and meaning.
 
     Examples
     --------
@@ -93,11 +166,13 @@ def dictionary(datasets: Sequence[Dataset]) -> pd.DataFrame:
             "dataset": dataset.name,
             "variable": variable.name,
             "label": variable.label,
-            **_type(dataset.frame[variable.name]),
+            **_type(column),
             "meaning": variable.meaning,
         }
         for dataset in datasets
-        for variable in dataset.variables
+        for variable, (_, column) in zip(
+            dataset.variables, dataset.plain().items(), strict=True
+        )
     ]
     columns = ["dataset", "variable", "label", "type", "length", "meaning"]
     return pd.DataFrame(rows, columns=columns)
@@ -114,8 +189,24 @@ def is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column.dtype)
 
 
+def _plain(column: pd.Series) -> pd.Series:
+    column = column.reset_index(drop=True)
+    if not is_number(column):
+        return column.astype("str").fillna("")
+    if pd.api.types.is_float_dtype(column.dtype) or column.isna().any():
+        return column.astype("float64") + 0.0
+    return column.astype("int64")
+
+
+def _is_blank(cells: NDArray) -> NDArray[np.bool_]:
+    """Tell which cells hold no number, or nothing but white space."""
+    if cells.dtype == object:
+        return np.array([not str(cell).strip() for cell in cells], dtype=bool)
+    return np.isnan(cells)
+
+
 def _type(column: pd.Series) -> dict[str, str | int]:
     if is_number(column):
         return {"type": "number", "length": 8}
-    lengths = [len(str(cell).encode()) for cell in column.unique()]
+    lengths = [len(cell.encode()) for cell in column.unique()]
     return {"type": "text", "length": max(lengths, default=0)}

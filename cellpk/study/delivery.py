@@ -49,6 +49,8 @@ class Delivery:
         What is impossible, found while the files were read.
     doubts : list of Problem
         What is doubtful and seen in the delivered files only, as rows that are copies.
+    joined : list of tuple
+        Rows that were read beside rows of another file: table, file, rows.
     sources : dict
         By file, ``file``, ``sha256``, ``rows`` and ``columns``.
     delivered : dict
@@ -66,6 +68,7 @@ class Delivery:
     aside: list[Aside] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     doubts: list[Problem] = field(default_factory=list)
+    joined: list[tuple[str, str, Rows]] = field(default_factory=list)
     sources: dict[str, Source] = field(default_factory=dict)
     delivered: dict[str, Rows] = field(default_factory=dict)
 
@@ -121,6 +124,30 @@ class Delivery:
         if rows.any():
             self.aside.append(Aside(grid.file, grid.rows[rows], reason))
 
+    def join(self, table: str, grid: Grid, rows: NDArray[np.bool_]) -> None:
+        """Note rows that were read for a table beside rows of another file.
+
+        Parameters
+        ----------
+        table : str
+            One of ``TABLES``.
+        grid : Grid
+            Whose rows they are, as a file of qualifiers of other records.
+        rows : ndarray of bool
+            One per row of the grid.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> delivery = Delivery()
+        >>> grid = Grid.of_frame(pd.DataFrame({"QVAL": ["Y"]}), file="supprs.csv")
+        >>> delivery.join("outcomes", grid, np.array([True]))
+        >>> delivery.joined[0][:2]
+        ('outcomes', 'supprs.csv')
+        """
+        if rows.any():
+            self.joined.append((table, grid.file, grid.rows[rows]))
+
     def take(self, other: "Delivery") -> None:
         """Add all of another delivery.
 
@@ -136,6 +163,7 @@ class Delivery:
         self.aside += other.aside
         self.problems += other.problems
         self.doubts += other.doubts
+        self.joined += other.joined
         self.sources |= other.sources
         self.delivered |= other.delivered
 

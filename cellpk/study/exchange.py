@@ -50,7 +50,32 @@ class Export:
     remarks: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Recognised:
+    """What a format finds of its own among the files of a folder.
+
+    Parameters
+    ----------
+    files : tuple of str
+        The files that are of the format.
+    section : mapping
+        What ``[[data]]`` can say of them already, without ``format``.
+    remarks : tuple of str
+        What a person has to say, one sentence each.
+
+    Examples
+    --------
+    >>> Recognised(("pc.xpt",), {"files": ["pc.xpt"]}).remarks
+    ()
+    """
+
+    files: tuple[str, ...]
+    section: Mapping[str, Any]
+    remarks: tuple[str, ...] = ()
+
+
 Write = Callable[["Study"], Export]
+Recognise = Callable[[Mapping[str, Grid]], Recognised | None]
 
 
 @dataclass(frozen=True)
@@ -69,6 +94,8 @@ class Format:
         From grids to a delivery; a format without it is read by tidy sections.
     endings : tuple of str
         Kinds of files that it is written to, the usual one first.
+    recognise : callable, optional
+        Finds its own files among grids, for the beginning of a study.toml.
 
     Examples
     --------
@@ -81,6 +108,7 @@ class Format:
     write: Write
     read: Read | None = None
     endings: tuple[str, ...] = (".csv",)
+    recognise: Recognise | None = None
 
 
 _FORMATS: dict[str, Format] = {}

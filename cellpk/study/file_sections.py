@@ -33,11 +33,12 @@ class TableFile(Section):
     columns: dict[str, str] = {}
 
     table: ClassVar[str] = ""
+    also: ClassVar[tuple[str, ...]] = ()
 
     @field_validator("columns")
     @classmethod
     def _ours(cls, columns: dict[str, str]) -> dict[str, str]:
-        known = set(COLUMNS[cls.table]) - {"file", "row"}
+        known = {*COLUMNS[cls.table], *cls.also} - {"file", "row"}
         unknown = [name for name in columns if name not in known]
         if unknown and cls.table != "patients":
             offers = [f"{name!r}: {nearest(name, known)}" for name in unknown]
@@ -49,10 +50,13 @@ class TableFile(Section):
 class SamplesFile(TableFile):
     """A file of samples; what holds for all its rows can be said here once.
 
-    ``assays`` and ``units`` map the file's words to ours.
+    ``assays`` and ``units`` map the file's words to ours. Columns of 1 and 0 may say
+    that a sample is below or above its limits of quantification (``blq``, ``alq``), or
+    whether anything was seen (``detected``).
     """
 
     table: ClassVar[str] = "samples"
+    also: ClassVar[tuple[str, ...]] = ("blq", "alq", "detected")
     assay: str = ""
     unit: str = ""
     specimen: str = ""
@@ -112,7 +116,7 @@ class DataFiles(Section):
     is taken. Each format says in a class of its own what more there is to say.
     """
 
-    format: str
+    format: Any
     files: Annotated[tuple[str, ...], Field(min_length=1)]
     encoding: str = "utf-8"
     separator: Literal[",", ";", "\t", "|"] = ","

@@ -3,7 +3,7 @@
 A grid knows nothing of what its columns mean: that is for the formats.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,9 @@ from cellpk.study import parsing
 
 Rows = NDArray[np.int64]
 Source = Mapping[str, Any]
+
+LISTED = 5
+"""Up to so many rows with the same fault are told one by one, more in one sentence."""
 
 
 @dataclass(frozen=True)
@@ -87,3 +90,44 @@ class Grid:
             for name in names[names.duplicated()].unique()
             if name
         ]
+
+
+def at_rows(
+    rows: Sequence[int],
+    what: str,
+    todo: str,
+    *,
+    file: str,
+    column: str = "",
+    values: Sequence[str] = (),
+) -> list[Problem]:
+    """Tell what is wrong in rows of a file; in many rows, in one sentence.
+
+    Parameters
+    ----------
+    rows : sequence of int
+        The lines of the rows.
+    what, todo : str
+        What was found in each, and what to do about it.
+    file, column : str
+        Where.
+    values : sequence of str, optional
+        What stands in each row; a long text is told by its beginning.
+
+    Examples
+    --------
+    >>> [problem.row for problem in at_rows([2, 7], "odd", "Look.", file="f")]
+    [2, 7]
+    >>> at_rows(range(2, 99), "odd", "Look.", file="f")[0].what
+    'odd (and in 96 more rows: 3, 4, 5, 6, 7, ...)'
+    """
+    shown = rows if len(rows) <= LISTED else rows[:1]
+    if len(rows) > LISTED:
+        more = ", ".join(map(str, rows[1 : LISTED + 1]))
+        what = f"{what} (and in {len(rows) - 1} more rows: {more}, ...)"
+    begun = [text if len(text) <= 40 else f"{text[:40]}..." for text in values[:LISTED]]
+    begun += [""] * len(shown)
+    return [
+        Problem(what, todo, file=file, row=int(row), column=column, value=value)
+        for row, value in zip(shown, begun, strict=False)
+    ]

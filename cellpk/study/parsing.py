@@ -6,33 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-BLANK = frozenset({"", "na", "n/a", "nan", "<na>", "."})
-"""What stands in a cell where nothing is known (compared without case)."""
+from cellpk.study.level_texts import BLANK, NUMBER, read_text
 
-WORDS: dict[str, tuple[str, ...]] = {
-    "below": (
-        "below",
-        *("blq", "bql", "bloq", "blloq", "<loq", "<lloq", "belowloq", "belowlloq"),
-        *("nq", "notquantifiable", "unquantifiable"),
-        *("blod", "<lod", "<llod", "belowlod", "belowllod"),
-        *("nd", "notdetected", "undetected", "undetectable", "targetnotdetected"),
-        *("neg", "negative"),
-    ),
-    "detected": (
-        *("detected", "dnq", "detectednotquantifiable", "detected<lloq"),
-        *("pos", "positive", "positive<lloq"),
-    ),
-    "above": ("above", "alq", "aloq", "auloq", ">uloq", ">hloq", "aboveuloq"),
-    "missing": (*BLANK, "missing", "notdone", "nosample", "-"),
-}
-"""The texts that stand in place of a level, by what they say of the sample.
-
-They are compared without case and spaces. ``ND`` is read as not detected.
-"""
-
-_STATE_OF = {word: state for state, words in WORDS.items() for word in words}
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_BOUND = rf"(<=|>=|<|>|≤|≥)({_NUMBER})"
 _UNTIDY = "^ | $|  |[^ -~]"
 _SWAPPED = str.maketrans(".,", ",.")
 _FLAGS = {"1": 1, "1.0": 1, "true": 1, "yes": 1, "y": 1}
@@ -119,7 +94,7 @@ def numbers(text: pd.Series, *, decimal: str = ".") -> NDArray[np.float64]:
     """
     if decimal == ",":
         text = text.str.translate(_SWAPPED)
-    is_number = text.str.fullmatch(_NUMBER).to_numpy(bool)
+    is_number = text.str.fullmatch(NUMBER).to_numpy(bool)
     values = np.full(len(text), np.nan)
     # Not pd.to_numeric: NumPy reads as Python does, to the last bit.
     values[is_number] = text.to_numpy(object)[is_number].astype(np.float64)
@@ -151,31 +126,33 @@ def levels(text: pd.Series, *, decimal: str = ".") -> pd.DataFrame:
     -------
     DataFrame
         ``level`` (NaN where no number stands), ``state`` (one of ``STATES``; "" where
-        the text is not known) and ``bound``, the limit that the text itself states.
+        the text is not known), ``bound``, the limit that the text itself states, and
+        ``unit``, that which the text states ("" for none).
 
     Examples
     --------
-    >>> levels(pd.Series(["310", "<50", "blq", "many"]))
-       level       state  bound
+    >>> levels(pd.Series(["310", "<50 copies/ug", "blq", "many"]))
+       level       state  bound       unit
     0  310.0  quantified    NaN
-    1    NaN       below   50.0
+    1    NaN       below   50.0  copies/ug
     2    NaN       below    NaN
     3    NaN                NaN
     """
     level = numbers(text, decimal=decimal)
     state = np.where(np.isfinite(level), "quantified", "").astype(object)
     bound = np.full(len(text), np.nan)
-    # Only the cells without a number are looked at as words: they are few.
+    unit = np.full(len(text), "", dtype=object)
+    # Only the cells without a number are looked at as words, each word once.
     rest = np.flatnonzero(~np.isfinite(level))
-    words = text.iloc[rest].str.replace(r"\s+", "", regex=True).str.casefold()
-    state[rest] = words.map(_STATE_OF).fillna("").to_numpy(object)
-    parts = (words.str.translate(_SWAPPED) if decimal == "," else words).str.extract(
-        f"^{_BOUND}$"
-    )
-    bound[rest] = numbers(parts[1].fillna(""))
-    side = parts[0].fillna("").str[:1]
-    sides = side.map({"<": "below", "≤": "below", ">": "above", "≥": "above"})
-    state[rest] = np.where(
-        np.isfinite(bound[rest]), sides.fillna("").to_numpy(object), state[rest]
-    )
-    return pd.DataFrame({"level": level, "state": state.astype(str), "bound": bound})
+    codes, words = pd.factorize(text.to_numpy(object)[rest])
+    if len(words):
+        said = [read_text(word, decimal=decimal) for word in words]
+        number = numbers(pd.Series([word.number for word in said], dtype="str"))[codes]
+        state[rest] = np.array([word.state for word in said], dtype=object)[codes]
+        unit[rest] = np.array([word.unit for word in said], dtype=object)[codes]
+        stated = np.array([word.number != "" for word in said])[codes]
+        state[rest] = np.where(stated & np.isnan(number), "", state[rest])
+        is_level = state[rest] == "quantified"
+        level[rest] = np.where(is_level, number, np.nan)
+        bound[rest] = np.where(is_level, np.nan, number)
+    return pd.DataFrame({"level": level, "state": state, "bound": bound, "unit": unit})

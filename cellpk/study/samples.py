@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 from cellpk.errors import Problem, nearest
 from cellpk.study import parsing
 from cellpk.study.assays import Assay
-from cellpk.study.columns import COLUMNS, STATES
+from cellpk.study.columns import COLUMNS
 from cellpk.study.config import Limits, Settings
 from cellpk.study.file_sections import SamplesFile
-from cellpk.study.limits import states
+from cellpk.study.level_texts import BLANK
+from cellpk.study.sample_levels import UNFIT, read_levels, stated_limits, states_of
 from cellpk.study.sheet import Sheet
-from cellpk.study.units import factor
+from cellpk.study.specimens import specimens
+from cellpk.study.units import explain, factor
 
 Floats = NDArray[np.float64]
 Assays = Mapping[str, Assay]
@@ -56,6 +58,7 @@ def samples_of(sheet: Sheet, section: SamplesFile, settings: Settings) -> pd.Dat
     assays = settings.known_assays
     assay = _assay(sheet, section, assays)
     said, unit, times = _unit(sheet, section, assay, assays)
+    read, stated = read_levels(sheet, times, pd.DataFrame({"said": said, "unit": unit}))
     table = pd.DataFrame(
         {
             "patient": sheet.patients(),
@@ -63,7 +66,7 @@ def samples_of(sheet: Sheet, section: SamplesFile, settings: Settings) -> pd.Dat
             "nominal_time": sheet.days("nominal_time"),
             "visit": sheet.text("visit"),
             "assay": assay,
-            "specimen": sheet.text("specimen", section.specimen),
+            "specimen": specimens(sheet.text("specimen", section.specimen)),
             "unit": unit,
             "reported": text.where(
                 sheet.text("reported") == "", sheet.text("reported")
@@ -71,7 +74,7 @@ def samples_of(sheet: Sheet, section: SamplesFile, settings: Settings) -> pd.Dat
             # A column of them knows better: what is blank there was not delivered.
             "reported_unit": sheet.text("reported_unit")
             if "reported_unit" in sheet
-            else said,
+            else stated,
             "derived": sheet.text("derived"),
             "limit_assumed": sheet.flag("limit_assumed"),
             "excluded": sheet.flag("excluded"),
@@ -83,12 +86,12 @@ def samples_of(sheet: Sheet, section: SamplesFile, settings: Settings) -> pd.Dat
     unexplained = table["excluded"] & (table["reason"] == "")
     table["reason"] = table["reason"].mask(unexplained, "excluded in the file")
     known = _known_limits(assay, settings.limits)
-    read = _read(sheet, times)
-    table = table.join(_stated_limits(sheet, times, read, known))
-    table["state"], number = _states(sheet, read, table, known)
+    table = table.join(stated_limits(sheet, times, read, known=known))
+    table["state"], number = states_of(sheet, read, table, known=known)
     _assume(table, known["assumed_lloq"])
     has_number = table["state"].isin(["quantified", "detected"])
     table["level"] = np.where(has_number, number, np.nan)
+    table["reason"] = _why_missing(table)
     return table[list(COLUMNS["samples"])]
 
 
@@ -106,6 +109,7 @@ def _assay(sheet: Sheet, section: SamplesFile, assays: Assays) -> pd.Series:
             "the assay is not known",
             todo,
             column="assay",
+            rule="unknown_assay",
         )
     return assay
 
@@ -127,8 +131,9 @@ def _unit(
             times[here] = scale
         elif name in assays:
             what = f"the unit {said_unit!r} does not fit the assay {name!r}"
-            todo = f"Give levels in {unit}, or map the file's word under 'units'."
-            sheet.complain(here, what, todo, column="unit")
+            sheet.complain(
+                here, what, explain(said_unit, unit), column="unit", rule=UNFIT
+            )
     return delivered, ours.astype("str"), times
 
 
@@ -143,85 +148,12 @@ def _known_limits(assay: pd.Series, limits: Mapping[str, Limits]) -> pd.DataFram
     return pd.DataFrame(known).assign(zero=assay.isin(below))
 
 
-def _read(sheet: Sheet, times: Floats) -> pd.DataFrame:
-    """Read the levels as delivered; bring numbers and bounds to our unit."""
-    text = sheet.text("level")
-    read = parsing.levels(text, decimal=sheet.section.decimal)
-    todo = (
-        "Write a number, or for instance '<50', 'BLQ', 'ND', '>ULOQ', 'NA'; "
-        "a decimal comma needs decimal = ',' in study.toml."
-    )
-    what = "the level is neither a number nor a text that is known"
-    sheet.complain((read["state"] == "").to_numpy(bool), what, todo, column="level")
-    wrong = (read["level"] < 0).to_numpy(bool)
-    todo = "Correct it; a level below its limit is written '<50' or 'BLQ'."
-    sheet.complain(wrong, "a level cannot be negative", todo, column="level")
-    wrong = (read["bound"] <= 0).to_numpy(bool)
-    sheet.complain(wrong, "a limit is above 0", "Correct it.", column="level")
-    read["level"] *= times
-    read["bound"] *= times
-    return read
-
-
-def _stated_limits(
-    sheet: Sheet, times: Floats, read: pd.DataFrame, known: pd.DataFrame
-) -> pd.DataFrame:
-    """Return each sample's limits: its own, its text's, or those of its assay."""
-    own = {
-        name: sheet.number(name, positive=True) * times
-        for name in ("lloq", "llod", "uloq")
-    }
-    bound = read["bound"].to_numpy()
-    below = np.where(read["state"] == "below", bound, np.nan)
-    above = np.where(read["state"] == "above", bound, np.nan)
-    _contradicted(sheet, below > own["lloq"] * (1 + 1e-9), "lloq")
-    _contradicted(sheet, above < own["uloq"] * (1 - 1e-9), "uloq")
-    own["lloq"] = np.where(np.isnan(own["lloq"]), below, own["lloq"])
-    own["uloq"] = np.where(np.isnan(own["uloq"]), above, own["uloq"])
-    stated = pd.DataFrame(own)
-    stated = stated.fillna(known[list(own)])
-    _ordered(sheet, stated, "llod", "lloq")
-    _ordered(sheet, stated, "lloq", "uloq")
-    return stated
-
-
-def _contradicted(sheet: Sheet, wrong: NDArray[np.bool_], name: str) -> None:
-    what = f"the text of the level and {name!r} state different limits"
-    sheet.complain(wrong, what, "Correct the one that is wrong.", column="level")
-
-
-def _ordered(sheet: Sheet, limits: pd.DataFrame, low: str, high: str) -> None:
-    wrong = (limits[low] > limits[high]).to_numpy(bool)
-    what = f"{low!r} is above {high!r}"
-    column = low if low in sheet else high
-    sheet.complain(wrong, what, "Correct one of them.", column=column)
-
-
-def _states(
-    sheet: Sheet, read: pd.DataFrame, table: pd.DataFrame, known: pd.DataFrame
-) -> tuple[pd.Series, Floats]:
-    """Return each sample's state and its number, if any."""
-    number = read["level"].to_numpy()
-    quantified = (read["state"] == "quantified").to_numpy(bool)
-    limits = {name: table[name].to_numpy() for name in ("lloq", "llod", "uloq")}
-    zero = quantified & (number == 0)
-    limited = known["zero"].to_numpy(bool) | np.isfinite(limits["lloq"])
-    limited |= np.isfinite(limits["llod"])
-    state = np.where(quantified, states(number, **limits), read["state"])
-    given = sheet.text("state")
-    state = np.where(given != "", given, state)
-    for word in given[~given.isin([*STATES, ""])].unique():
-        wrong = (given == word).to_numpy(bool)
-        what = "the state is not known"
-        sheet.complain(wrong, what, nearest(word, STATES), column="state")
-    what = "the level is 0 and no limit of quantification is known"
-    todo = "Give its lloq, or say zero = 'below' under [limits.ASSAY] in study.toml."
-    wrong = zero & ~limited & (given == "").to_numpy(bool)
-    sheet.complain(wrong, what, todo, column="level")
-    wrong = (given == "quantified").to_numpy(bool) & ~np.isfinite(number)
-    what = "the state is 'quantified', but there is no level"
-    sheet.complain(wrong, what, "Correct the one that is wrong.", column="level")
-    return pd.Series(state, dtype="str"), number
+def _why_missing(table: pd.DataFrame) -> pd.Series:
+    """Return the reasons; a text that says why there is no result is one."""
+    said = table["reported"].str.casefold()
+    told = (table["state"] == "missing") & (table["reason"] == "") & (said != "-")
+    told &= ~said.isin(BLANK)
+    return table["reason"].mask(told, "reported as " + table["reported"])
 
 
 def _assume(table: pd.DataFrame, assumed: pd.Series) -> None:
@@ -281,6 +213,7 @@ def without_duplicates(samples: pd.DataFrame, problems: list[Problem]) -> pd.Dat
             patient=row["patient"],
             column="level",
             value=row["reported"],
+            rule="two_levels_of_one_sample",
         )
         for row in pairs[~same].to_dict("records")
     ]

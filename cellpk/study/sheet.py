@@ -1,7 +1,7 @@
 """One delivered table as text, and the places of what is wrong in it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,9 @@ from cellpk.study.units import DAYS
 Mask = NDArray[np.bool_]
 DIGITS = 9
 """Times are kept to so many digits of a day, a tenth of a millisecond."""
+
+CENTURY = 36525
+"""Days that no time is away from the infusion; a workbook's date of today is."""
 
 LISTED = 5
 """Up to so many equal problems are listed one by one; more are told in one sentence."""
@@ -187,6 +190,11 @@ class Sheet:
         """
         unit = self.section.time_unit
         time = self.number(name, required=required)
+        what = f"{name!r} is more than a century away from the infusion"
+        todo = "Give days after the infusion, not a date, or correct 'time_unit'."
+        far = np.abs(time * DAYS[unit]) > CENTURY
+        self.complain(far, what, todo, column=name)
+        time = np.where(far, np.nan, time)
         if unit != "day":
             return (time * DAYS[unit]).round(DIGITS)
         said = self.section.infusion_day
@@ -239,7 +247,9 @@ class Sheet:
         self.complain(parsing.is_blank(patients), what, todo, column="patient")
         return patients
 
-    def complain(self, wrong: Mask, what: str, todo: str, *, column: str) -> None:
+    def complain(
+        self, wrong: Mask, what: str, todo: str, *, column: str, rule: str = ""
+    ) -> None:
         """Add a problem for each wrong row; many equal ones become one sentence.
 
         Parameters
@@ -250,6 +260,8 @@ class Sheet:
             What was found, and what to do about it.
         column : str
             Our name of the column, or the file's where we have none.
+        rule : str
+            Name of the rule that is broken, by which problems are grouped.
 
         Examples
         --------
@@ -272,7 +284,7 @@ class Sheet:
                 more = f" (and in {len(group) - 1} more rows: {lines}, ...)"
                 said = [(group[0], what + more)]
             self.problems += [
-                self._problem(row, sentence, todo, column=column)
+                replace(self._problem(row, sentence, todo, column=column), rule=rule)
                 for row, sentence in said
             ]
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cellpk.errors import DataError, Problem, nearest
+from cellpk.study.assays import Assay
 from cellpk.study.building import build
 from cellpk.study.columns import COLUMNS, STATES, empty
 from cellpk.study.config import Settings, settings_of
@@ -20,6 +21,7 @@ from cellpk.study.file_sections import (
     SamplesFile,
 )
 from cellpk.study.sheet import Sheet
+from cellpk.study.specimens import specimen as ours
 
 __all__ = ["COLUMNS", "STATES", "Study", "empty"]
 
@@ -166,7 +168,7 @@ class Study:
     @property
     def assays(self) -> tuple[str, ...]:
         """The assays of which there are samples, those of cellpk's own table first."""
-        there = set(self._tables["samples"]["assay"])
+        there = set(self._tables["samples"]["assay"].unique())
         return tuple(name for name in self.settings.known_assays if name in there)
 
     @property
@@ -177,8 +179,32 @@ class Study:
 
     @property
     def main_assay(self) -> str:
-        """The CAR-T assay to analyse; "" where the study has none."""
-        return self.settings.analysis.assay or next(iter(self.kinetic_assays), "")
+        """The CAR-T assay to analyse; "" where the study has none.
+
+        Unless study.toml names one, the first that was measured, not derived.
+        """
+        measured = (n for n in self.kinetic_assays if not self.assay(n).derived)
+        return self.settings.analysis.assay or next(measured, "")
+
+    def assay(self, name: str) -> Assay:
+        """Return an assay that is known here: cellpk's or the study's own.
+
+        Raises
+        ------
+        DataError
+            If there is no such assay.
+
+        Examples
+        --------
+        >>> import cellpk as ck
+        >>> ck.simulate_study(seed=1).assay("flow").label
+        'CAR-T cells by flow cytometry'
+        """
+        known = self.settings.known_assays
+        if name not in known:
+            what = f"there is no assay {name!r}"
+            raise DataError(Problem(what, nearest(name, known), value=name))
+        return known[name]
 
     def unit(self, assay: str) -> str:
         """Return the unit of an assay's levels, or of a covariate where it is stated.
@@ -200,7 +226,7 @@ class Study:
         if assay not in self.assays:
             what = f"study {self.settings.study.id!r} has no samples of {assay!r}"
             raise DataError(Problem(what, nearest(assay, self.assays)))
-        return self.settings.known_assays[assay].unit
+        return self.assay(assay).unit
 
     def select(self, assay: str, *, specimen: str | None = None) -> pd.DataFrame:
         """Return the usable samples of one assay, sorted.
@@ -234,7 +260,7 @@ class Study:
         samples = self._tables["samples"]
         chosen = (samples["assay"] == assay) & _usable(samples)
         if specimen is not None:
-            chosen &= samples["specimen"] == specimen
+            chosen &= samples["specimen"] == ours(specimen)
         return samples.loc[chosen].reset_index(drop=True)
 
     @property
@@ -287,12 +313,12 @@ class Study:
         """Compare what was infused, sampled and observed, wherever the files stood."""
         if not isinstance(other, Study):
             return NotImplemented
-        return all(
-            self._tables[name]
-            .drop(columns=_PLACE, errors="ignore")
-            .equals(other._tables[name].drop(columns=_PLACE, errors="ignore"))
-            for name in TABLES
-        )
+        return all(self._data(name).equals(other._data(name)) for name in TABLES)
+
+    def _data(self, name: str) -> pd.DataFrame:
+        """Return a table without where its rows stood, which samples alone tell."""
+        table = self._tables[name]
+        return table.drop(columns=_PLACE) if name == "samples" else table
 
     def __hash__(self) -> int:
         return hash(tuple(len(self._tables[name]) for name in TABLES))

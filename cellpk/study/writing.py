@@ -1,8 +1,6 @@
 """From a study to files of any format, a study.toml that reads them, a dictionary."""
 
-import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +11,11 @@ from cellpk.study.delivery import TABLES
 from cellpk.study.exchange import Export, formats
 from cellpk.study.formats import tidy
 from cellpk.study.reading import DICTIONARY
+from cellpk.study.toml_text import toml_lines
 
 if TYPE_CHECKING:
     from cellpk.study.study import Study
 
-_CONTROL = re.compile("\x7f")
 _KEPT = ("study", "analysis", "limits", "assays", "units")
 """What is said of a study however its files are written."""
 
@@ -110,37 +108,6 @@ def _settings(study: "Study", files: Mapping[str, str]) -> dict[str, Any]:
 def _write_toml(said: Mapping[str, Any], export: Export, folder: Path) -> Path:
     path = folder / "study.toml"
     remarks = [f"# {remark}" for remark in export.remarks]
-    text = "\n".join([*remarks, *_toml(said)])
+    text = "\n".join([*remarks, *toml_lines(said)])
     path.write_text(f"{text}\n", encoding="utf-8", newline="\n")
     return path
-
-
-def _toml(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Yield the lines of a TOML file."""
-    for name, value in values.items():
-        if not _is_table(value):
-            yield f"{_key(name)} = {_plain(value)}"
-    for name, value in values.items():
-        place = f"{path}{_key(name)}"
-        if isinstance(value, Mapping):
-            if not value or not all(map(_is_table, value.values())):
-                yield f"\n[{place}]"
-            yield from _toml(value, f"{place}.")
-        elif _is_table(value):
-            for row in value:
-                yield f"\n[[{place}]]"
-                yield from _toml(row, f"{place}.")
-
-
-def _is_table(value: Any) -> bool:
-    rows = isinstance(value, list) and bool(value)
-    return isinstance(value, Mapping) or (rows and isinstance(value[0], Mapping))
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _plain(name)
-
-
-def _plain(value: Any) -> str:
-    # JSON spells texts, numbers, flags and lists as TOML does, but for one character.
-    return _CONTROL.sub(r"\\u007f", json.dumps(value, ensure_ascii=False))

@@ -18,7 +18,6 @@ from cellpk.reporting.figures.style import (
 from cellpk.reporting.grouping import Grouping, grouping
 from cellpk.reporting.printed import inside
 from cellpk.reporting.values import summarised
-from cellpk.study.assays import ASSAYS
 from cellpk.study.units import pretty
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def metrics_by(
         drawn = _boxes(frame, groups, names=names, simulated=simulated)
     return Drawing(
         name=f"metrics_{assay}_by_{groups.by}",
-        title=f"{ASSAYS[assay].label}: metrics by {inside(groups.label)}",
+        title=f"{study.assay(assay).label}: metrics by {inside(groups.label)}",
         frame=frame,
         figure=drawn,
         caption="Box: quartiles; whiskers: lowest and highest value; a point for each "

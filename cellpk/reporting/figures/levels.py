@@ -25,13 +25,13 @@ from cellpk.reporting.figures.style import (
 )
 from cellpk.reporting.grouping import Grouping, grouping
 from cellpk.reporting.printed import inside
-from cellpk.study.assays import ASSAYS
 from cellpk.study.units import pretty
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from cellpk.study.assays import Assay
     from cellpk.study.study import Study
 
 _COLUMNS = ["patient", "group", "specimen", "time", "level", "unit", "lloq", "state"]
@@ -78,12 +78,13 @@ def profiles(
     samples = samples[samples["group"].notna() & (samples["time"] <= until)]
     with styled():
         drawn = _panels(samples, groups, simulated=study.settings.study.simulated)
+        drawn.supylabel(level_label(study.assay(assay)), fontsize=8.5)
     bounded = math.isfinite(until)
     return Drawing(
         name=f"profiles_{assay}"
         + (f"_by_{by}" if by else "")
         + (f"_to_day_{until:g}" if bounded else ""),
-        title=f"{ASSAYS[assay].label}: individual profiles"
+        title=f"{study.assay(assay).label}: individual profiles"
         + (f" by {inside(groups.label)}" if by else "")
         + (f" to day {until:g}" if bounded else ""),
         frame=samples[[*_COLUMNS, "shown"]].reset_index(drop=True),
@@ -126,15 +127,17 @@ def series(study: "Study", assay: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
     return placed(samples[samples["specimen"] == kept]), (note,)
 
 
-def level_label(assay: str, unit: str) -> str:
+def level_label(assay: "Assay") -> str:
     """Return what the level axis of an assay says.
 
     Examples
     --------
-    >>> level_label("flow", "cells/uL")
+    >>> import cellpk as ck
+    >>> level_label(ck.simulate_study(seed=1).assay("flow"))
     'CAR-T cells (cells/µL)'
     """
-    return f"{ASSAYS[assay].axis} ({pretty(unit)})"
+    unit = pretty(assay.unit)
+    return f"{assay.axis} ({unit})" if unit else assay.axis
 
 
 def _panels(samples: pd.DataFrame, groups: Grouping, *, simulated: bool) -> "Figure":
@@ -155,9 +158,7 @@ def _panels(samples: pd.DataFrame, groups: Grouping, *, simulated: bool) -> "Fig
     close_unused(axes, len(names))
     level_axis(axes[0, 0], samples["shown"].to_numpy())
     day_axis(axes[0, 0], min(samples["time"].min(), 0.0), samples["time"].max())
-    first = samples.iloc[0]
     label_outer(axes, "Time after infusion (day)")
-    sheet_.supylabel(level_label(first["assay"], first["unit"]), fontsize=8.5)
     legend_below(sheet_, legend_marks(samples))
     return sheet_
 

@@ -29,7 +29,6 @@ from cellpk.reporting.figures.style import (
     styled,
 )
 from cellpk.reporting.printed import METHOD, STATUS
-from cellpk.study.assays import ASSAYS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,12 +108,13 @@ def fits(
     simulated = study.settings.study.simulated
     with styled():
         drawn = _page(fits, rows, curves, samples=samples, simulated=simulated)
+        drawn.supylabel(level_label(study.assay(fits.assay)), fontsize=8.5)
         axes = drawn.axes[0]
         level_axis(axes, every["shown"].to_numpy())
         day_axis(axes, min(float(every["time"].min()), 0.0), end)
     return Drawing(
         name=f"fits_{fits.assay}_page_{page}",
-        title=f"{ASSAYS[fits.assay].label}: individual fits, page {page} of "
+        title=f"{study.assay(fits.assay).label}: individual fits, page {page} of "
         f"{pages(fits)}",
         frame=pd.concat(
             [curves.assign(kind="curve"), _tidy(samples).assign(kind="sample")],
@@ -174,7 +174,6 @@ def _page(
             _reason(panel, f"{STATUS[row['status']]}. {reasons[name]}")
     close_unused(axes, len(rows))
     label_outer(axes, "Time after infusion (day)")
-    page.supylabel(level_label(fits.assay, fits.unit), fontsize=8.5)
     legend_below(page, _legend(rows, samples))
     return page
 

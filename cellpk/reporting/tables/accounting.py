@@ -9,7 +9,6 @@ from cellpk.reporting.grouping import Grouping, grouping
 from cellpk.reporting.printed import count_share, inside
 from cellpk.reporting.table import Table, table
 from cellpk.reporting.values import summarised
-from cellpk.study.assays import ASSAYS
 
 if TYPE_CHECKING:
     from cellpk.kinetics.nca import Metrics
@@ -41,19 +40,21 @@ def problems(study: "Study") -> Table:
     """
     frame = study.problems
     alike = frame.groupby(
-        ["severity", "file", "column", "what", "todo"], sort=False, dropna=False
+        ["severity", "rule", "file", "column", "what", "todo"],
+        sort=False,
+        dropna=False,
     )
     shown = pd.DataFrame(
         [
             {
-                "severity": severity,
+                "severity": f"{severity}\n{rule}".strip(),
                 "file": f"{PurePath(str(file)).name}\n{column}".strip(),
                 "count": str(len(rows)),
                 "where": _places(rows),
                 "what": what,
                 "todo": todo,
             }
-            for (severity, file, column, what, todo), rows in alike
+            for (severity, rule, file, column, what, todo), rows in alike
         ],
         columns=["severity", "file", "count", "where", "what", "todo"],
     )
@@ -63,7 +64,7 @@ def problems(study: "Study") -> Table:
         frame=frame,
         shown=shown,
         labels={
-            "severity": "Severity",
+            "severity": "Severity, rule",
             "file": "File, column",
             "count": "n",
             "where": "Where",
@@ -133,7 +134,7 @@ def analysis_set(study: "Study", metrics: "Metrics", *, by: str | None = None) -
             count_share(n, of) for n, of in zip(frame["n"], frame["of"], strict=True)
         ],
         assay=frame["assay"].map(
-            lambda name: ASSAYS[str(name)].label if name else "Study"
+            lambda name: study.assay(str(name)).label if name else "Study"
         ),
     )
     shown = shown.pivot_table(
@@ -269,7 +270,7 @@ def samples_by_visit(study: "Study", *, assay: str | None = None) -> Table:
     used = [name for name in _STATES if frame[name].any() or name in _ALWAYS]
     return Table(
         name=f"samples_{assay}",
-        title=f"{ASSAYS[assay].label}: samples by visit",
+        title=f"{study.assay(assay).label}: samples by visit",
         frame=frame,
         shown=_with_total(frame).astype(str),
         labels={"visit": "Visit", "patients": "Patients"}

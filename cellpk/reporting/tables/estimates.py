@@ -8,7 +8,6 @@ from cellpk.fit.patient import residual_sd
 from cellpk.fit.summary import LITTLE
 from cellpk.reporting.printed import METHOD, NOTHING, STATUS, fixed, level
 from cellpk.reporting.table import Table, table
-from cellpk.study.assays import ASSAYS
 from cellpk.study.units import pretty
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def individual_fits(fits: "IndividualFits", study: "Study") -> Table:
     unfitted = int((~fitted).sum())
     return Table(
         name=f"individual_fits_{fits.assay}",
-        title=f"{ASSAYS[fits.assay].label}: individual fits of {fits.model.name}",
+        title=f"{study.assay(fits.assay).label}: individual fits of {fits.model.name}",
         frame=fits.table,
         shown=shown,
         labels={
@@ -101,13 +100,14 @@ def fit_remarks(fits: "IndividualFits", study: "Study") -> Table:
     >>> len(fit_remarks(ck.fit_individuals(stein, study, starts=2), study).frame)
     1
     """
+    assay = study.assay(fits.assay)
     counts = ["n_samples", "n_quantified", "n_below"]
     frame = fits.table[
         ["patient", "status", "method", *counts, "converged", "sentence"]
     ]
     return Table(
         name=f"fit_remarks_{fits.assay}",
-        title=f"{ASSAYS[fits.assay].label}: what the data of each patient cannot tell",
+        title=f"{assay.label}: what the data of each patient cannot tell",
         frame=frame,
         shown=pd.DataFrame({**_who(frame), "sentence": frame["sentence"]}),
         labels={

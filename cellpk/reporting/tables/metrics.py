@@ -10,7 +10,6 @@ from cellpk.reporting.printed import NOTHING, inside, level
 from cellpk.reporting.statistics import FEW, Summary, summarise
 from cellpk.reporting.table import Table, table
 from cellpk.reporting.values import speaks_for_all, summarised
-from cellpk.study.assays import ASSAYS
 from cellpk.study.units import pretty
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ def kinetics(
     ratio = {_RATIO: "Ratio of geometric\nmeans (90% CI)"} if ratios else {}
     return Table(
         name=f"kinetics_{assay}" + (f"_by_{by}" if by else ""),
-        title=f"{ASSAYS[assay].label}: kinetic metrics"
+        title=f"{study.assay(assay).label}: kinetic metrics"
         + (f" by {inside(groups.label)}" if by else ""),
         frame=frame,
         shown=_shown(summaries, ratios, units),

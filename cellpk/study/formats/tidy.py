@@ -31,7 +31,9 @@ def dataset(study: "Study", table: str) -> Dataset:
     >>> dataset(study, "patients").variables
     [Variable(name='patient', label='Patient', meaning='')]
     """
-    frame = getattr(study, table).drop(columns=["file", "row"], errors="ignore")
+    frame = getattr(study, table)
+    if table == "samples":
+        frame = frame.drop(columns=["file", "row"])
     flags = list(frame.columns[frame.dtypes == "bool"])
     frame = frame.astype(dict.fromkeys(flags, "int64"))
     variables = [

@@ -1,0 +1,1 @@
+"""ADaM: what the data sets of an analysis mean, read and written."""

@@ -1,0 +1,1 @@
+"""Reading and writing SDTM: one file per part of a delivery."""

@@ -1,0 +1,248 @@
+"""Whose records are read, and when each patient's time 0 was."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellpk.errors import Problem
+from cellpk.study.dates import Dates, read_dates
+from cellpk.study.delivery import Delivery
+from cellpk.study.sdtm.domains import Domain, Mask
+from cellpk.study.sdtm.exposure import Exposure
+from cellpk.study.sdtm.section import SdtmFiles
+
+NEVER = "a patient who was never infused"
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """The patients whom DM or the infusions name.
+
+    Parameters
+    ----------
+    names : Index of str
+        USUBJID of each.
+    patients : ndarray of str
+        What the study calls them.
+    start : Dates
+        Time 0 of each: the start of the first infusion, or the reference of
+        study.toml; no date for those who were never infused.
+    reference : Dates
+        What the days of SDTM (--DY) count from: RFSTDTC.
+    variable : str
+        The variable that says what the study calls them.
+    """
+
+    names: pd.Index
+    patients: NDArray[np.object_]
+    start: Dates
+    reference: Dates
+    variable: str = "USUBJID"
+
+    def places(self, part: Domain) -> NDArray[np.intp]:
+        """Return the place of the patient of each record; -1 where none is named."""
+        return np.asarray(self.names.get_indexer(pd.Index(part.subjects)))
+
+    def patient(self, part: Domain) -> pd.Series:
+        """Return what the study calls the patient of each record."""
+        places = self.places(part)
+        named = np.append(self.patients, "")[places]
+        return pd.Series(named, dtype="str")
+
+    def known(self, part: Domain) -> tuple[Mask, Mask]:
+        """Tell which records are of patients with a time 0, and which of nobody."""
+        places = self.places(part)
+        return self.start.at(places).known, places < 0
+
+
+def usable(part: Domain, subjects: Subjects, delivery: Delivery, *, rows: Mask) -> Mask:
+    """Return which of some records are of patients of the study.
+
+    Records of patients who were never infused are put aside; those of patients whom
+    neither DM nor the infusions name are problems.
+    """
+    known, nobody = subjects.known(part)
+    what = "neither DM nor the infusions name this patient"
+    todo = "Add the patient to DM, or correct USUBJID."
+    part.complain(nobody & rows, what, todo, column="USUBJID", to=delivery)
+    delivery.put_aside(part.grid, rows & ~known & ~nobody, f"of {NEVER}")
+    return rows & known
+
+
+def subjects_of(
+    domains: Sequence[Domain],
+    exposures: Sequence[Exposure],
+    section: SdtmFiles,
+    *,
+    delivery: Delivery,
+) -> Subjects:
+    """Find each patient's time 0.
+
+    Parameters
+    ----------
+    domains : sequence of Domain
+        All of them, of which DM is read.
+    exposures : sequence of Exposure
+        The infusions of the product.
+    section : SdtmFiles
+        ``reference`` and ``infusion_clock``.
+    delivery : Delivery
+        Where contradictions are told.
+
+    Examples
+    --------
+    >>> from cellpk.study.grid import Grid
+    >>> cells = {"USUBJID": ["1", "2"], "RFXSTDTC": ["2014-01-02", ""]}
+    >>> dm = Domain("DM", Grid.of_frame(pd.DataFrame(cells), file="dm.csv"))
+    >>> section = SdtmFiles(format="sdtm", files=("sdtm",), infusion_clock="08:00")
+    >>> subjects = subjects_of([dm], [], section, delivery=Delivery())
+    >>> subjects.start.known.tolist()
+    [True, False]
+    """
+    people = [part for part in domains if part.name == "DM"]
+    infused = [part.domain.subjects[part.product] for part in exposures]
+    named = pd.concat([*(part.subjects for part in people), *infused, pd.Series()])
+    names = pd.Index(named[named != ""].unique(), dtype="str")
+    exposed = _first_infusion(names, exposures, section, delivery=delivery)
+    treated = _of_people(people, names, "RFXSTDTC", delivery)
+    study = _of_people(people, names, "RFSTDTC", delivery)
+    if section.reference == "infusion":
+        _contradictions(people, names, exposed, treated, (exposures, delivery))
+        start = exposed.with_clock(treated)
+        start = _or_else(start, treated)
+    else:
+        start = treated if section.reference == "RFXSTDTC" else study
+    start = start.with_clock(section.infusion_clock)
+    _infused_at_no_time(names, infused, start, (section, exposures, delivery))
+    called = _called(people, names, section, delivery)
+    return Subjects(names, called, start, study, section.subject)
+
+
+def _first_infusion(
+    names: pd.Index,
+    exposures: Sequence[Exposure],
+    section: SdtmFiles,
+    *,
+    delivery: Delivery,
+) -> Dates:
+    """Return when each patient's first infusion began."""
+    parts = [
+        pd.DataFrame({"place": pd.Series(dtype=int), "text": pd.Series(dtype="str")})
+    ]
+    for exposure in exposures:
+        part, rows = exposure.domain, exposure.product
+        text = part.own("STDTC")
+        dates = read_dates(text)
+        what, todo = "the start of the infusion is no date", "Write it as ISO 8601."
+        column = f"{part.name}STDTC"
+        part.complain(dates.wrong & rows, what, todo, column=column, to=delivery)
+        places = np.asarray(names.get_indexer(pd.Index(part.subjects)))
+        full = rows & dates.known
+        parts.append(pd.DataFrame({"place": places[full], "text": text[full]}))
+    every = pd.concat(parts, ignore_index=True)
+    dates = read_dates(every["text"].astype("str"))
+    # Of records of one day, one that tells the clock time knows more.
+    order = np.lexsort([dates.clock, dates.day, every["place"].to_numpy(int)])
+    firsts = every.iloc[order].drop_duplicates("place").set_index("place")["text"]
+    text = firsts.reindex(range(len(names))).fillna("").astype("str")
+    return read_dates(text)
+
+
+def _of_people(
+    people: Sequence[Domain], names: pd.Index, variable: str, delivery: Delivery
+) -> Dates:
+    """Return a date of DM for each patient."""
+    text = pd.Series([""] * len(names), dtype="str")
+    for part in people:
+        said = part.text(variable)
+        wrong = read_dates(said).wrong
+        what, todo = f"{variable} is no date", "Write it as ISO 8601."
+        part.complain(wrong, what, todo, column=variable, to=delivery)
+        places = np.asarray(names.get_indexer(pd.Index(part.subjects)))
+        text.iloc[places[places >= 0]] = said[places >= 0].to_numpy(object)
+    return read_dates(text)
+
+
+def _or_else(dates: Dates, other: Dates) -> Dates:
+    """Return dates, or other ones where they are not known."""
+    known = dates.known
+    return Dates(
+        np.where(known, dates.day, other.day),
+        np.where(known, dates.clock, other.clock),
+        np.where(known, dates.partial, other.partial),
+        np.where(known, dates.wrong, other.wrong),
+    )
+
+
+def _contradictions(
+    people: Sequence[Domain],
+    names: pd.Index,
+    exposed: Dates,
+    treated: Dates,
+    more: tuple[Sequence[Exposure], Delivery],
+) -> None:
+    """Tell where EX and RFXSTDTC name different days, or only one names any."""
+    exposures, delivery = more
+    others = set[tuple[str, str]]()
+    for exposure in exposures:
+        # Lymphodepletion is an exposure too: RFXSTDTC may mean its first day.
+        part, rows = exposure.domain, exposure.other
+        days = part.own("STDTC")[rows].str[:10]
+        others |= set(zip(part.subjects[rows], days, strict=True))
+    for part in people:
+        places = np.asarray(names.get_indexer(pd.Index(part.subjects)))
+        one, two = exposed.at(places), treated.at(places)
+        day = part.text("RFXSTDTC").str[:10]
+        told = [pair in others for pair in zip(part.subjects, day, strict=True)]
+        both = one.known & two.known
+        differ = both & (one.day != two.day) & ~np.array(told, dtype=bool)
+        what = "{n} in which RFXSTDTC is another day than the first infusion"
+        todo = "Time 0 is the infusion; say reference = 'RFXSTDTC' to take the other."
+        part.doubt(differ, what, todo, column="RFXSTDTC", to=delivery)
+        alone = two.known & ~one.known & bool(exposures)
+        what = "{n} of patients with RFXSTDTC and without a dated infusion"
+        todo = "Time 0 is RFXSTDTC for them; complete the infusions."
+        part.doubt(alone, what, todo, column="RFXSTDTC", to=delivery)
+
+
+def _infused_at_no_time(
+    names: pd.Index,
+    infused: Sequence[pd.Series],
+    start: Dates,
+    more: tuple[SdtmFiles, Sequence[Exposure], Delivery],
+) -> None:
+    """Complain of patients who were infused and whose time 0 is not known."""
+    section, exposures, delivery = more
+    where = "infusion or RFXSTDTC has a full date"
+    if section.reference != "infusion":
+        where = f"{section.reference} is a full date"
+    for exposure, subjects in zip(exposures, infused, strict=True):
+        lost = names[~start.known]
+        for name in dict.fromkeys(subjects[subjects.isin(lost)]):
+            what = f"the patient was infused, but no {where}"
+            todo = "Give the date: all times count from it."
+            file = exposure.domain.grid.file
+            delivery.problems.append(Problem(what, todo, file=file, patient=name))
+
+
+def _called(
+    people: Sequence[Domain], names: pd.Index, section: SdtmFiles, delivery: Delivery
+) -> NDArray[np.object_]:
+    """Return what the study calls each patient."""
+    called = pd.Series(names, index=names, dtype="str")
+    if section.subject == "USUBJID":
+        return called.to_numpy(object)
+    for part in people:
+        short = part.text("SUBJID")
+        again = short.duplicated(keep=False).to_numpy(bool) | (short == "").to_numpy(
+            bool
+        )
+        what = "SUBJID does not tell the patients apart"
+        part.complain(
+            again, what, "Say subject = 'USUBJID'.", column="SUBJID", to=delivery
+        )
+        called.loc[part.subjects.to_numpy(object)] = short.to_numpy(object)
+    return called.to_numpy(object)
