@@ -7,6 +7,8 @@ from .fit.individual import IndividualFits as IndividualFits
 from .fit.individual import fit_individuals as fit_individuals
 from .kinetics.nca import Metrics as Metrics
 from .kinetics.nca import nca as nca
+from .kinetics.parameter_datasets import write_parameters as write_parameters
+from .kinetics.parameter_reading import read_parameters as read_parameters
 from .model.design import Design as Design
 from .model.library import list_models as list_models
 from .model.library import load_model as load_model

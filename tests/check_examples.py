@@ -132,7 +132,7 @@ TIMES = {
     ),
     "baseline_after_infusion": Example(
         visits((2, "Pre-dose"), (7, "Day 7")),
-        visits((0.3, "Pre-dose"), (7, "Day 7, post-dose")),
+        visits((0.3, "Pre-dose"), (1.5, "Baseline, 36h post-dose")),
         "visit 'Pre-dose' was on day 2",
     ),
 }

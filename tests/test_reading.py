@@ -269,3 +269,31 @@ def test_car22_patients_with_something_missing_are_told_and_kept(car22):
 
 def test_car22_is_the_same_after_writing_and_reading(car22, tmp_path):
     assert read_study(write_study(car22, tmp_path)) == car22
+
+
+def test_a_folder_of_files_is_read_whole_but_for_what_is_skipped(tmp_path):
+    (tmp_path / "study.toml").write_text(
+        """
+[study]
+id = "A"
+infusion_day = 0
+[[data]]
+format = "nonmem"
+files = ["delivered"]
+skip = ["odd.json"]
+time_unit = "day"
+assay = "qpcr"
+"""
+    )
+    folder = tmp_path / "delivered"
+    folder.mkdir()
+    (folder / "a.csv").write_text("ID,TIME,DV\n1,7,300\n")
+    (folder / "b.csv").write_text("ID,TIME,DV\n2,7,400\n")
+    (folder / "odd.json").write_text("{}")
+    (folder / "define.xml").write_text("<a/>")
+    study = read_study(tmp_path)
+    assert [s["file"] for s in study.sources[1:]] == [
+        str(Path("delivered") / name) for name in ("a.csv", "b.csv")
+    ]
+    (told,) = study.problems.query("rule == 'files_not_read'")["what"]
+    assert told == "the folder 'delivered' holds what is not read: define.xml"

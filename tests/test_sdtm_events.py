@@ -66,6 +66,13 @@ def test_terms_can_be_mapped(tmp_path):
     assert told(read, "1 record with an incomplete date: the time is not known")
 
 
+def test_what_happens_or_does_not_has_no_grade(tmp_path):
+    section = f'{SECTION}\nevents = {{ "Disease progression" = "progression" }}'
+    ae = [CRS | {"AEDECOD": "Disease progression", "AETOXGR": "5"}]
+    read = study(tmp_path, section, ae=ae)
+    assert columns(read, "outcomes", *OUTCOME) == [["progression", "1", 2.0, ""]]
+
+
 def test_events_that_were_asked_for_and_did_not_occur_have_grade_0(tmp_path):
     progress = {"CEDECOD": "Disease progression", "CESTDTC": "2020-06-01T10:00"}
     ce = rows(
@@ -75,6 +82,7 @@ def test_events_that_were_asked_for_and_did_not_occur_have_grade_0(tmp_path):
         {"CESEQ": "3", "CEDECOD": "Dose limiting toxicity", "CEOCCUR": "N"},
         progress | {"CESEQ": "4", "CEOCCUR": "Y"},
         {"CESEQ": "5", "CESTAT": "NOT DONE"},
+        {"CESEQ": "6", "CEDECOD": "Death", "CEOCCUR": "U"},
     )
     read = study(tmp_path, ce=ce)
     assert columns(read, "outcomes", *OUTCOME) == [
@@ -83,7 +91,10 @@ def test_events_that_were_asked_for_and_did_not_occur_have_grade_0(tmp_path):
         ["dlt", "0", 28.0, ""],
         ["progression", "1", 92.0, ""],
     ]
-    assert aside(read) == {("sdtm/ce.csv", "not done"): 1}
+    assert aside(read) == {
+        ("sdtm/ce.csv", "not done"): 1,
+        ("sdtm/ce.csv", "not known whether it occurred"): 1,
+    }
 
 
 def test_findings_about_events_are_grades(tmp_path):

@@ -89,7 +89,9 @@ def build(delivery: Delivery, settings: Settings) -> dict[str, pd.DataFrame]:
         found += _not_in_study(tables["samples"], settings)
     if found:
         # A file that is read for several tables says the same of itself each time.
-        raise DataError(list(dict.fromkeys(found)))
+        # What was doubtful in the files may be why something is impossible.
+        doubtful = [doubt for doubt in delivery.doubts if doubt.severity == "warning"]
+        raise DataError(list(dict.fromkeys([*found, *doubtful])))
     tables["patients"] = with_types(_everyone(tables))
     tables = {name: _sorted(name, table) for name, table in tables.items()}
     problems = doubts(Draft(**tables, settings=settings), delivery.doubts)

@@ -93,7 +93,7 @@ def one_row_each(
     known = table.assign(**{name: table[name].mask(blank[name]) for name in names})
     grouped = known.groupby("patient", sort=False)
     for name in names:
-        several = grouped[name].nunique() > 1
+        several = grouped[name].nunique().gt(1)
         problems += [
             _contradiction(known.loc[known["patient"] == patient, name], patient)
             for patient in several.index[several]

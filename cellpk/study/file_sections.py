@@ -113,11 +113,13 @@ class DataFiles(Section):
     """Delivered files of one format, as ``[[data]]`` in study.toml names them.
 
     ``files`` are files or folders; of a folder, every file of a kind that cellpk reads
-    is taken. Each format says in a class of its own what more there is to say.
+    is taken but those named by ``skip``. Each format says in a class of its own what
+    more there is to say.
     """
 
     format: Any
     files: Annotated[tuple[str, ...], Field(min_length=1)]
+    skip: tuple[str, ...] = ()
     encoding: str = "utf-8"
     separator: Literal[",", ";", "\t", "|"] = ","
 

@@ -91,17 +91,19 @@ def _files(section: DataFiles, folder: Path, delivery: Delivery) -> Iterator[str
         if "\0" in name or not (folder / name).is_dir():
             yield name
             continue
-        there = sorted(file.name for file in (folder / name).iterdir())
-        known = [
-            file
-            for file in there
-            if Path(file).suffix.casefold() in containers() and file != DICTIONARY
-        ]
-        yield from (str(Path(name) / file) for file in known)
+        skipped = {*section.skip, DICTIONARY, "study.toml"}
+        there = {file.name for file in (folder / name).iterdir()} - skipped
+        known = {file for file in there if Path(file).suffix.casefold() in containers()}
+        yield from (str(Path(name) / file) for file in sorted(known))
         if not known:
             what = f"the folder {name!r} has no file of a kind that is read"
             todo = f"Their names end in {', '.join(containers())}."
             delivery.problems.append(Problem(what, todo, file=name))
+        if unread := sorted(there - known):
+            what = f"the folder {name!r} holds what is not read: {', '.join(unread)}"
+            todo = "Nothing, if it holds no data; 'skip' in study.toml passes it over."
+            rule = "files_not_read"
+            delivery.doubts.append(Problem(what, todo, "note", file=name, rule=rule))
 
 
 def _grids(

@@ -132,8 +132,8 @@ def _text(
         found = kind.recognise(left) if kind.recognise else None
         if found:
             yield "\n[[data]]"
-            yield from toml_lines({"format": kind.name, **found.section})
             yield from (f"# {remark}" for remark in found.remarks)
+            yield from toml_lines({"format": kind.name, **found.section}, "data.")
             left = {name: left[name] for name in left if name not in found.files}
     placed = sorted(_by_table(left), key=lambda pair: list(_NEEDED).index(pair[0]))
     for table, grid in placed:

@@ -36,7 +36,7 @@ def write_study(
     folder : str or Path
         Where to; it is made if it does not exist.
     format : str
-        "tidy", "nonmem", "monolix", "sdtm" or "adam".
+        "tidy", "nonmem", "monolix", "sdtm", "adam" or "adppk".
     ending : str
         The kind of file, such as ".csv", ".parquet", ".xpt", ".json"; without it, the
         usual one of the format.

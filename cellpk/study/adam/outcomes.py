@@ -54,6 +54,7 @@ _MIXED = {
     "RSD": "duration of response, elsewhere DOR: progression or death after it",
 }
 _WORDS = {"MISSING": "", "NOT DONE": "", "NOT ASSESSED": "", "UNKNOWN": ""}
+_LIMITING = {"DOSE-LIMITING TOXICITY": "dlt"}
 _GRADES = ("crs_grade", "icans_grade")
 _DIED = r"(?i)\b(?:death|died|dead)\b"
 _HAPPENED = {"death": _DIED, "progression": r"(?i)progress|\bPD\b"}
@@ -160,7 +161,8 @@ def read_events(source: Source, grid: Grid) -> None:
     endpoint, code = events_told(source, grid), codes(grid, "PARAMCD")
     for word in sorted(code[(endpoint == "").to_numpy(bool)].unique()):
         counts = f" ({_MIXED[word]})" if word in _MIXED else ""
-        reason = f"PARAMCD {word!r} of ADTTE{counts} is not read (map it under events)"
+        reason = f"PARAMCD {word!r} of ADTTE{counts} is not read"
+        reason += " (map it under 'events')"
         rest.aside((code == word).to_numpy(bool), reason)
     kind = codes(grid, "DTYPE")
     derived = (kind != "").to_numpy(bool)
@@ -257,7 +259,7 @@ def read_adverse(source: Source, grid: Grid, name: str) -> None:
     prefix = name[2:]
     terms = (f"{prefix}DECOD", f"{prefix}TERM")
     term = first_there(grid, *terms) or terms[0]
-    endpoint = event_of(cells(grid, *terms), source.options.events)
+    endpoint = event_of(cells(grid, *terms), {**_LIMITING, **source.options.events})
     graded = endpoint.isin(_GRADES).to_numpy(bool)
     single = ~graded & (endpoint != "").to_numpy(bool)
     absent = (codes(grid, f"{prefix}OCCUR") == "N").to_numpy(bool)

@@ -132,7 +132,7 @@ def write(study: "Study") -> Export:
     endpoints = study.outcomes["endpoint"].unique()
     section = {
         **section_of(study),
-        "events": {"TTP": "progression", "DOSE-LIMITING TOXICITY": "dlt"},
+        "events": {"TTP": "progression"},
         "responses": {
             code: name for name, code in response_codes(endpoints).items() if code
         },

@@ -25,6 +25,7 @@ FEWEST = 4
 WITHIN_HOURS = 2.0
 """Hours that samples taken at whole days may be off."""
 
+_AFTER = r"(?:post|after)[- ]?(?:dose|infusion)"
 _BASELINE = r"(?:pre[- ]?(?:dose|infusion)|baseline|screening|apheresis)"
 
 
@@ -140,7 +141,9 @@ def baseline_after_infusion(draft: Draft) -> Iterator[Problem]:
     used = draft.used
     again = draft.infusions.loc[draft.infusions["time"] > 0, "patient"]
     names = pd.Series(used["visit"].unique(), dtype="str")
-    early = names[names.str.casefold().str.contains(_BASELINE)]
+    words = names.str.casefold()
+    # "Baseline, 24 h post-dose" is a visit of the day of the infusion.
+    early = names[words.str.contains(_BASELINE) & ~words.str.contains(_AFTER)]
     wrong = used["visit"].isin(early) & (used["time"] > 0.5)
     rows = used[wrong & ~used["patient"].isin(again)]
 

@@ -34,6 +34,15 @@ def add_deaths(
         What study.toml says.
     delivery : Delivery
         Where the outcomes go.
+
+    Examples
+    --------
+    >>> section = SdtmFiles(format="sdtm", files=("sdtm",))
+    >>> subjects, delivery = Subjects.of({"1": "2014-01-02T09:00"}), Delivery()
+    >>> dm = Domain.of("DM", USUBJID=["1"], DTHDTC=["2014-02-01T09:00"])
+    >>> add_deaths([dm], subjects, section, delivery=delivery)
+    >>> delivery.sheets["outcomes"][0].text("time").tolist()
+    ['30.0']
     """
     told = pd.Series(dtype="float64")
     for part in (part for part in domains if part.name == "DM"):

@@ -1,6 +1,6 @@
 """Delivered SDTM files as domains, and how what is odd in their rows is told."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,8 +36,7 @@ class Domain:
 
     Examples
     --------
-    >>> cells = pd.DataFrame({"USUBJID": ["1"], "PCTESTCD": ["CART"]})
-    >>> pc = Domain("PC", Grid.of_frame(cells, file="pc.csv"))
+    >>> pc = Domain.of("PC", USUBJID=["1"], PCTESTCD=["CART"])
     >>> pc.own("TESTCD").tolist(), pc.own("METHOD").tolist()
     (['CART'], [''])
     """
@@ -45,6 +44,18 @@ class Domain:
     name: str
     grid: Grid
     qualifiers: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, name: str, **columns: Sequence[str]) -> "Domain":
+        """Make a domain of columns, as if it were delivered as a file.
+
+        Examples
+        --------
+        >>> Domain.of("DM", USUBJID=["1"]).grid.file
+        'dm.csv'
+        """
+        frame = pd.DataFrame(columns)
+        return cls(name, Grid.of_frame(frame, file=f"{name.lower()}.csv"))
 
     def __len__(self) -> int:
         return len(self.grid.cells)
@@ -72,8 +83,7 @@ class Domain:
 
         Examples
         --------
-        >>> cells = pd.DataFrame({"LLOD": ["1"], "PCTESTCD": ["CART"]})
-        >>> pc = Domain("PC", Grid.of_frame(cells, file="pc.csv"))
+        >>> pc = Domain.of("PC", LLOD=["1"], PCTESTCD=["CART"])
         >>> pc.called("LLOD"), pc.called("TESTCD"), pc.called("LLOQ")
         ('LLOD', 'PCTESTCD', '')
         """
@@ -91,7 +101,16 @@ class Domain:
     def complain(
         self, rows: Mask, what: str, todo: str, *, column: str, to: Delivery
     ) -> None:
-        """Add a problem for each of some rows, many equal ones in one sentence."""
+        """Add a problem for each of some rows, many equal ones in one sentence.
+
+        Examples
+        --------
+        >>> delivery, pc = Delivery(), Domain.of("PC", USUBJID=["1"], PCDY=["0"])
+        >>> pc.complain(np.array([True]), "odd", "Look.", column="PCDY", to=delivery)
+        >>> print(delivery.problems[0])
+        pc.csv, row 2, patient 1, column PCDY, value '0':
+          odd. Look.
+        """
         section = PatientsFile(file=self.grid.file, columns={"patient": "USUBJID"})
         sheet = sheet_of(self.grid, section)
         sheet.complain(rows, what, todo, column=column)
@@ -107,7 +126,15 @@ class Domain:
         column: str = "",
         severity: Severity = "warning",
     ) -> None:
-        """Add one doubt on some rows; "{n}" in its sentence is how many they are."""
+        """Add one doubt on some rows; "{n}" in its sentence is how many they are.
+
+        Examples
+        --------
+        >>> delivery, pc = Delivery(), Domain.of("PC", USUBJID=["1", "2"])
+        >>> pc.doubt(np.array([True, True]), "{n} without a date", "Look.", to=delivery)
+        >>> delivery.doubts[0].what
+        '2 records without a date; patients 1, 2'
+        """
         where = np.flatnonzero(rows)
         if not where.size:
             return
@@ -155,8 +182,7 @@ def add_sheet(
 
     Examples
     --------
-    >>> cells = pd.DataFrame({"USUBJID": ["1"], "CMTRT": ["toci"]})
-    >>> cm = Domain("CM", Grid.of_frame(cells, file="cm.csv"))
+    >>> cm = Domain.of("CM", USUBJID=["1"], CMTRT=["toci"])
     >>> delivery = Delivery()
     >>> section = PatientsFile(file="cm.csv", columns={"patient": "USUBJID"})
     >>> rows = np.array([True])

@@ -40,6 +40,12 @@ class Events:
 
     ``first`` and ``second`` are grades ("" for none); a record has two where it is
     graded by two criteria, which stay two outcomes.
+
+    Examples
+    --------
+    >>> none, grade = pd.Series([""]), pd.Series(["2"])
+    >>> Events(pd.Series(["crs_grade"]), grade, pd.Series(["ASTCT"]), none).first[0]
+    '2'
     """
 
     endpoint: pd.Series
@@ -81,6 +87,15 @@ def add_events(
     Source
     ------
     MedDRA terms of ``EVENTS``; Lee et al. 2019, doi:10.1016/j.bbmt.2018.12.758 (ASTCT).
+
+    Examples
+    --------
+    >>> section = SdtmFiles(format="sdtm", files=("sdtm",))
+    >>> subjects, delivery = Subjects.of({"1": "2014-01-02T09:00"}), Delivery()
+    >>> term = ["Cytokine release syndrome"]
+    >>> ae = Domain.of("AE", USUBJID=["1"], AEDECOD=term, AETOXGR=["3"])
+    >>> add_events([ae], subjects, section, delivery=delivery)
+    {('crs_grade', '1')}
     """
     found: set[tuple[str, str]] = set()
     for part in domains:
@@ -110,12 +125,16 @@ def _astct(part: Domain) -> pd.Series:
 
 
 def _two(part: Domain, section: SdtmFiles, endpoint: pd.Series) -> Events:
-    """Return the events of a domain with the grade of its own and that of ASTCT."""
-    own, other = grades(part.own("TOXGR")), _astct(part)
+    """Return the events of a domain with the grade of its own and that of ASTCT.
+
+    What happens or does not, as progression, has no grade.
+    """
+    flag = is_flag(endpoint)
+    own, other = grades(part.own("TOXGR")).mask(flag, "1"), _astct(part)
     criteria = part.either(*CRITERIA)
     usual = pd.Series(np.where(own != "", section.toxicity, ASTCT), dtype="str")
-    criteria = criteria.where(criteria != "", usual)
-    second = other.where(own != "", "")
+    criteria = criteria.where((criteria != "") | flag, usual)
+    second = other.where((own != "") & ~flag, "")
     return Events(endpoint, own.where(own != "", other), criteria, second)
 
 
@@ -141,6 +160,16 @@ def add_none_reported(
         Endpoint and patient of every event of which something is told.
     delivery : Delivery
         With all other outcomes.
+
+    Examples
+    --------
+    >>> none = {"crs_grade": "0"}
+    >>> section = SdtmFiles(format="sdtm", files=("sdtm",), none_reported=none)
+    >>> subjects, delivery = Subjects.of({"1": "2014-01-02"}), Delivery()
+    >>> dm = Domain.of("DM", USUBJID=["1"])
+    >>> add_none_reported([dm], subjects, section, found=set(), delivery=delivery)
+    >>> delivery.sheets["outcomes"][0].text("value").tolist()
+    ['0']
     """
     found = set(found)
     for sheet in delivery.sheets["outcomes"]:
@@ -185,11 +214,10 @@ def _clinical(part: Domain, section: SdtmFiles) -> Events:
     said = {**CLINICAL_EVENTS, **section.events}
     events = _two(part, section, event_of(_term(part), said))
     occurred = part.own("OCCUR").str.upper()
-    flag = is_flag(events.endpoint)
-    first = events.first.mask(flag & (occurred != "N"), "1").mask(occurred == "N", "0")
-    none = (occurred == "N") | flag
+    none = occurred == "N"
     criteria = events.criteria.where(~none, part.either(*CRITERIA))
-    return Events(events.endpoint, first, criteria, events.second.mask(none, ""))
+    first, second = events.first.mask(none, "0"), events.second.mask(none, "")
+    return Events(events.endpoint, first, criteria, second)
 
 
 def _about(part: Domain, section: SdtmFiles) -> Events:
@@ -222,7 +250,9 @@ def _add(
     to.put_aside(part.grid, ~ours & rest, "an event that is not read ('events')")
     undone = ours & ~part.done()
     to.put_aside(part.grid, undone & rest, "not done")
-    ours = usable(part, subjects, to, rows=ours & ~undone)
+    open_ = ours & ~undone & part.own("OCCUR").str.upper().isin(["U", "NA"]).to_numpy()
+    to.put_aside(part.grid, open_, "not known whether it occurred")
+    ours = usable(part, subjects, to, rows=ours & ~undone & ~open_)
     patients = subjects.patient(part)[ours]
     found |= set(zip(events.endpoint[ours], patients, strict=True))
     graded = (events.first != "").to_numpy(bool)

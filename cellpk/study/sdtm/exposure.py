@@ -29,9 +29,7 @@ class Exposure:
 
     Examples
     --------
-    >>> from cellpk.study.grid import Grid
-    >>> cells = pd.DataFrame({"USUBJID": ["1"], "EXTRT": ["CAR-T"], "EXDOSE": ["1e8"]})
-    >>> ex = Domain("EX", Grid.of_frame(cells, file="ex.csv"))
+    >>> ex = Domain.of("EX", USUBJID=["1"], EXTRT=["CAR-T"], EXDOSE=["1e8"])
     >>> section = SdtmFiles(format="sdtm", files=("sdtm",))
     >>> exposures_of([ex], section, Delivery())[0].product.tolist()
     [True]

@@ -49,6 +49,17 @@ def add_findings(
         The assays of the study.
     delivery : Delivery
         Where samples go, and what is doubtful or impossible is told.
+
+    Examples
+    --------
+    >>> from cellpk.study.assays import ASSAYS
+    >>> section = SdtmFiles(format="sdtm", files=("sdtm",))
+    >>> subjects, delivery = Subjects.of({"1": "2014-01-02T09:00"}), Delivery()
+    >>> lb = {"LBTESTCD": ["INTLK6"], "LBSTRESC": ["<2"], "LBSTRESU": ["pg/mL"]}
+    >>> lb = Domain.of("LB", USUBJID=["1"], **lb, LBDTC=["2014-01-09T09:00"])
+    >>> add_findings([lb], subjects, section, assays=ASSAYS, delivery=delivery)
+    >>> delivery.sheets["samples"][0].text("assay").tolist()
+    ['il6']
     """
     findings = [part for part in domains if part.name not in CLINICAL]
     mapped = False

@@ -57,10 +57,8 @@ def notes(part: Domain) -> pd.Series:
 
     Examples
     --------
-    >>> from cellpk.study.grid import Grid
-    >>> cells = {"USUBJID": ["1", "2"], "PDOFL": ["Y", ""], "NACTDT": ["2014-02", ""]}
-    >>> grid = Grid.of_frame(pd.DataFrame(cells), file="rs.csv")
-    >>> notes(Domain("RS", grid, ("PDOFL", "NACTDT"))).tolist()
+    >>> rs = Domain.of("RS", PDOFL=["Y", ""], NACTDT=["2014-02", ""])
+    >>> notes(Domain("RS", rs.grid, ("PDOFL", "NACTDT"))).tolist()
     ['PDOFL=Y; NACTDT=2014-02', '']
     """
     text = pd.Series([""] * len(part), dtype="str")
@@ -89,6 +87,18 @@ def add_outcomes(
     ``told`` says, by our name for them, what each record is: ``endpoint``, ``value``
     and, where known, ``criteria``, ``evaluator`` and ``note``; ``column`` is the
     variable of the file that holds the value.
+
+    Examples
+    --------
+    >>> rows = np.array([True])
+    >>> section = SdtmFiles(format="sdtm", files=("ds.csv",))
+    >>> subjects, delivery = Subjects.of({"1": "2014-01-02"}), Delivery()
+    >>> ds, times = Domain.of("DS", USUBJID=["1"]), Times(np.array([7.0]), *[~rows] * 3)
+    >>> told = {"endpoint": "death", "value": "1", "column": "DSDECOD"}
+    >>> more = {"rows": rows, "times": times, "told": told}
+    >>> add_outcomes(ds, subjects, section, **more, to=delivery)
+    >>> delivery.sheets["outcomes"][0].text("value").tolist()
+    ['1']
     """
     value = told["column"]
     more = {

@@ -49,6 +49,15 @@ def add_people(
         ``covariates``; without them, the usual ones and those of SUPPDM.
     delivery : Delivery
         Where all of it goes.
+
+    Examples
+    --------
+    >>> section = SdtmFiles(format="sdtm", files=("sdtm",))
+    >>> subjects, delivery = Subjects.of({"1": "2014-01-02T09:00"}), Delivery()
+    >>> dm = Domain.of("DM", USUBJID=["1"], AGE=["61"], BRTHDTC=["1953"])
+    >>> add_people([dm], subjects, section, delivery=delivery)
+    >>> list(delivery.sheets["patients"][0].cells)
+    ['USUBJID', 'age']
     """
     people = [part for part in domains if part.name == "DM"]
     if not people:

@@ -22,9 +22,8 @@ def visits(part: Domain) -> pd.Series:
 
     Examples
     --------
-    >>> from cellpk.study.grid import Grid
-    >>> cells = pd.DataFrame({"VISIT": ["DAY 1"] * 2, "PCTPT": ["Pre-dose", ""]})
-    >>> visits(Domain("PC", Grid.of_frame(cells, file="pc.csv"))).tolist()
+    >>> pc = Domain.of("PC", VISIT=["DAY 1"] * 2, PCTPT=["Pre-dose", ""])
+    >>> visits(pc).tolist()
     ['DAY 1, Pre-dose', 'DAY 1']
     """
     visit, point = part.text("VISIT"), part.own("TPT")
@@ -38,9 +37,8 @@ def before_dose(part: Domain) -> Mask:
 
     Examples
     --------
-    >>> from cellpk.study.grid import Grid
-    >>> cells = pd.DataFrame({"PCTPT": ["PREDOSE", "", "1 h"], "PCTPTNUM": [0, -1, 1]})
-    >>> before_dose(Domain("PC", Grid.of_frame(cells, file="pc.csv"))).tolist()
+    >>> points = {"PCTPT": ["PREDOSE", "", "1 h"], "PCTPTNUM": ["0", "-1", "1"]}
+    >>> before_dose(Domain.of("PC", **points)).tolist()
     [True, True, False]
     """
     said = part.own("TPT").str.contains(_BEFORE).to_numpy(bool)
@@ -79,6 +77,15 @@ def nominal_times(
         where there is none, VISITDY (day 1 is time 0) and --TPTNUM; else NaN.
     exact : ndarray of bool
         Where a time point says the time within the day.
+
+    Examples
+    --------
+    >>> subjects, rows = Subjects.of({"1": "2014-01-02"}), np.array([True, True])
+    >>> section = SdtmFiles(format="sdtm", files=("pc.csv",))
+    >>> plan = {"VISITDY": ["1", "8"], "PCELTM": ["PT12H", ""]}
+    >>> pc, to = Domain.of("PC", USUBJID=["1", "1"], **plan), Delivery()
+    >>> nominal_times(pc, subjects, section, rows=rows, delivery=to)
+    (array([0.5, 7. ]), array([ True, False]))
     """
     elapsed, wrong = read_durations(part.own("ELTM"))
     what = "the planned elapsed time is no duration"

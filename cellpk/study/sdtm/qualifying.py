@@ -105,6 +105,14 @@ def shortened(dataset: Dataset, records: pd.DataFrame) -> tuple[Dataset, pd.Data
         The same with short texts; keys stay as they are.
     more : DataFrame
         The qualifiers that continue them, as :func:`qualifiers`.
+
+    Examples
+    --------
+    >>> records = pd.DataFrame({"USUBJID": ["1"], "IDVAR": "CMSEQ", "IDVARVAL": "1"})
+    >>> frame = pd.DataFrame({"CMTRT": ["word " * 50 + "word"]})
+    >>> data = Dataset("cm", "", frame, [Variable("CMTRT", "Name of Treatment")])
+    >>> shortened(data, records)[1]["QNAM"].tolist()
+    ['CMTRT1']
     """
     frame, parts = dataset.frame.copy(), []
     for name, label in dataset.labels.items():

@@ -1,83 +1,67 @@
-"""SDTM files among those of a folder, for the beginning of a study.toml."""
+"""Which files of a folder are SDTM domains, for the beginning of a study.toml."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
 from cellpk.study.assays import ASSAYS
 from cellpk.study.cdisc import assay_of, domain
-from cellpk.study.dates import read_dates
 from cellpk.study.exchange import Recognised
 from cellpk.study.grid import Grid
+from cellpk.study.starting import OPEN
 
-_OF_CELLS = ("PC", "CP")
-"""Domains in which a test code without an assay is likely one of CAR-T cells."""
+KINETICS = ("PC", "CP", "IS")
+"""Domains of findings in which CAR-T levels stand; of LB, codes need no word."""
 
 
 def recognise(grids: Mapping[str, Grid]) -> Recognised | None:
-    """Find SDTM files: data sets with a DOMAIN, their supplements and relations.
+    """Find the domains among the files of a folder.
 
     Parameters
     ----------
-    grids : mapping
-        Files by name.
+    grids : mapping of Grid
+        The files of a folder.
 
     Returns
     -------
     Recognised or None
-        With "?" where only a person can say which treatment is the product, and which
-        assay a test code means; ``None`` where no file is one of SDTM.
+        What ``[[data]]`` can say already; the product, where there are several
+        treatments, and what test codes mean, is left open.
 
     Examples
     --------
-    >>> cells = {"DOMAIN": "PC", "USUBJID": "1", "PCTESTCD": "CART"}
-    >>> grid = Grid.of_frame(pd.DataFrame([cells]), file="pc.csv")
-    >>> recognise({"pc.csv": grid}).section
+    >>> codes = {"DOMAIN": ["PC"], "USUBJID": ["1"], "PCTESTCD": ["CART"]}
+    >>> found = recognise({"pc.csv": Grid.of_frame(pd.DataFrame(codes), file="pc.csv")})
+    >>> found.section if found else None
     {'files': ['pc.csv'], 'assays': {'CART': '?'}}
     """
-    ours = {name: grid for name, grid in grids.items() if _is_sdtm(grid)}
-    if not ours:
+    found = {name: grid for name, grid in grids.items() if _is_domain(grid)}
+    if not found:
         return None
-    section: dict[str, Any] = {"files": list(ours)}
+    said: dict[str, object] = {"files": list(found)}
     remarks: list[str] = []
-    treatments = _values(ours, "EX", "EXTRT")
+    treatments = _words(found.values(), ("EX", "EC"), "TRT")
     if len(treatments) > 1:
-        section["product"] = ["?"]
-        remarks.append(f"product: which of {', '.join(map(repr, treatments))}?")
-    codes = {
-        code: "?"
-        for name in _OF_CELLS
-        for code in _values(ours, name, f"{name}TESTCD")
-        if not _known(code)
-    }
-    if codes:
-        section["assays"] = codes
-    starts = read_dates(pd.Series(_values(ours, "EX", "EXSTDTC"), dtype="str"))
-    if (starts.known & ~starts.has_clock).any():
-        remarks.append(
-            "infusion_clock = 'HH:MM' says when infusions without a time were"
-        )
-    return Recognised(tuple(ours), section, tuple(remarks))
+        said["product"] = [OPEN]
+        words = ", ".join(treatments)
+        remarks.append(f"product is the CAR-T product among the treatments: {words}.")
+    codes = pd.Series(_words(found.values(), KINETICS, "TESTCD"), dtype="str")
+    known = assay_of(codes, codes.str[:0], {}, known=ASSAYS)
+    if unknown := list(codes[known == ""]):
+        said["assays"] = dict.fromkeys(unknown, OPEN)
+    return Recognised(tuple(found), said, tuple(remarks))
 
 
-def _is_sdtm(grid: Grid) -> bool:
-    columns = set(grid.cells.columns)
-    return bool(columns & {"DOMAIN", "RDOMAIN"}) and bool(
-        columns & {"USUBJID", "STUDYID"}
-    )
+def _is_domain(grid: Grid) -> bool:
+    there = set(grid.cells.columns)
+    return "USUBJID" in there and bool(there & {"DOMAIN", "RDOMAIN"})
 
 
-def _values(grids: Mapping[str, Grid], name: str, variable: str) -> list[str]:
-    """Return the different values of a variable of a domain."""
-    found = [
-        grid.cells[variable]
-        for grid in grids.values()
-        if domain(grid) == name and variable in grid.cells
-    ]
-    return sorted({value for column in found for value in column.unique() if value})
-
-
-def _known(code: str) -> bool:
-    one = pd.Series([code], dtype="str")
-    return assay_of(one, pd.Series([""], dtype="str"), {}, known=ASSAYS)[0] != ""
+def _words(grids: Iterable[Grid], names: tuple[str, ...], ending: str) -> list[str]:
+    """Return what a variable of some domains says, in order."""
+    found: set[str] = set()
+    for grid in grids:
+        variable = f"{domain(grid)}{ending}"
+        if domain(grid) in names and variable in grid.cells:
+            found |= set(grid.cells[variable])
+    return sorted(found - {"", "NA"})

@@ -43,6 +43,15 @@ def add_responses(
         ``responses``, ``evaluator`` and ``values``.
     delivery : Delivery
         Where the outcomes go.
+
+    Examples
+    --------
+    >>> section = SdtmFiles(format="sdtm", files=("sdtm",))
+    >>> subjects, delivery = Subjects.of({"1": "2014-01-02T09:00"}), Delivery()
+    >>> rs = Domain.of("RS", USUBJID=["1"], RSTESTCD=["OVRLRESP"], RSSTRESC=["CR"])
+    >>> add_responses([rs], subjects, section, delivery=delivery)
+    >>> delivery.sheets["outcomes"][0].text("endpoint").tolist()
+    ['response']
     """
     said = {code.upper(): name for code, name in section.responses.items()}
     known = {code: name for code, name in {**RESPONSES, **said}.items() if name}

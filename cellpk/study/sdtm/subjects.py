@@ -1,6 +1,6 @@
 """Whose records are read, and when each patient's time 0 was."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,12 @@ class Subjects:
         What the days of SDTM (--DY) count from: RFSTDTC.
     variable : str
         The variable that says what the study calls them.
+
+    Examples
+    --------
+    >>> subjects = Subjects.of({"S-1": "2014-01-02T09:00", "S-2": ""})
+    >>> subjects.start.known.tolist()
+    [True, False]
     """
 
     names: pd.Index
@@ -41,6 +47,19 @@ class Subjects:
     start: Dates
     reference: Dates
     variable: str = "USUBJID"
+
+    @classmethod
+    def of(cls, starts: Mapping[str, str]) -> "Subjects":
+        """Make subjects of their names and their times 0, "" for none.
+
+        Examples
+        --------
+        >>> Subjects.of({"S-1": "2014-01-02"}).patients.tolist()
+        ['S-1']
+        """
+        dates = read_dates(pd.Series(list(starts.values()), dtype="str"))
+        names = pd.Index(list(starts), dtype="str")
+        return cls(names, names.to_numpy(object), dates, dates)
 
     def places(self, part: Domain) -> NDArray[np.intp]:
         """Return the place of the patient of each record; -1 where none is named."""
@@ -63,6 +82,15 @@ def usable(part: Domain, subjects: Subjects, delivery: Delivery, *, rows: Mask) 
 
     Records of patients who were never infused are put aside; those of patients whom
     neither DM nor the infusions name are problems.
+
+    Examples
+    --------
+    >>> subjects = Subjects.of({"1": "2014-01-02", "2": ""})
+    >>> cm, delivery = Domain.of("CM", USUBJID=["1", "2"]), Delivery()
+    >>> usable(cm, subjects, delivery, rows=np.array([True, True])).tolist()
+    [True, False]
+    >>> delivery.aside[0].reason
+    'of a patient who was never infused'
     """
     known, nobody = subjects.known(part)
     what = "neither DM nor the infusions name this patient"
@@ -94,9 +122,7 @@ def subjects_of(
 
     Examples
     --------
-    >>> from cellpk.study.grid import Grid
-    >>> cells = {"USUBJID": ["1", "2"], "RFXSTDTC": ["2014-01-02", ""]}
-    >>> dm = Domain("DM", Grid.of_frame(pd.DataFrame(cells), file="dm.csv"))
+    >>> dm = Domain.of("DM", USUBJID=["1", "2"], RFXSTDTC=["2014-01-02", ""])
     >>> section = SdtmFiles(format="sdtm", files=("sdtm",), infusion_clock="08:00")
     >>> subjects = subjects_of([dm], [], section, delivery=Delivery())
     >>> subjects.start.known.tolist()

@@ -56,12 +56,11 @@ def with_qualifiers(
 
     Examples
     --------
-    >>> rs = pd.DataFrame({"USUBJID": ["1", "1"], "RSSEQ": [1, 2]})
+    >>> rs = Domain.of("RS", USUBJID=["1", "1"], RSSEQ=["1", "2"])
     >>> supp = {"RDOMAIN": "RS", "USUBJID": "1", "IDVAR": "RSSEQ", "IDVARVAL": "2.0"}
     >>> supp = pd.DataFrame([supp | {"QNAM": "PDOFL", "QVAL": "Y"}])
-    >>> domains = [Domain("RS", Grid.of_frame(rs, file="rs.csv"))]
     >>> supplements = [Grid.of_frame(supp, file="supprs.csv")]
-    >>> domains, _ = with_qualifiers(domains, supplements, Delivery())
+    >>> domains, _ = with_qualifiers([rs], supplements, Delivery())
     >>> domains[0].text("PDOFL").tolist(), domains[0].qualifiers
     (['', 'Y'], ('PDOFL',))
     """

@@ -97,6 +97,14 @@ def times_of(
     -------
     Times
         One per record of the domain.
+
+    Examples
+    --------
+    >>> subjects = Subjects.of({"1": "2014-01-02T09:00"})
+    >>> dates = {"PCDTC": ["2014-01-03T21:00", ""], "PCDY": ["2", "8"]}
+    >>> pc, rows = Domain.of("PC", USUBJID=["1", "1"], **dates), np.array([True, True])
+    >>> times_of(pc, subjects, Delivery(), date="PCDTC", day="PCDY", rows=rows).days
+    array([1.5, 7. ])
     """
     text, places = part.text(date), subjects.places(part)
     dates, start = read_dates(text), subjects.start.at(places)
@@ -145,9 +153,7 @@ def tell_times(
 
     Examples
     --------
-    >>> from cellpk.study.grid import Grid
-    >>> cells = pd.DataFrame({"USUBJID": ["1"], "RSDTC": ["2014-02"]})
-    >>> rs = Domain("RS", Grid.of_frame(cells, file="rs.csv"))
+    >>> rs = Domain.of("RS", USUBJID=["1"], RSDTC=["2014-02"])
     >>> yes, no = np.array([True]), np.array([False])
     >>> delivery, times = Delivery(), Times(np.array([np.nan]), no, yes, no)
     >>> tell_times(rs, times, delivery, rows=yes, date="RSDTC")

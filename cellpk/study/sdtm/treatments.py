@@ -40,6 +40,14 @@ def add_treatments(
         The clock time of infusions of which the date alone is known, or "".
     delivery : Delivery
         Where all of it goes.
+
+    Examples
+    --------
+    >>> subjects, delivery = Subjects.of({"1": "2014-01-02"}), Delivery()
+    >>> cm = Domain.of("CM", USUBJID=["1"], CMTRT=["Toci"], CMSTDTC=["2014-01-05"])
+    >>> add_treatments([cm], [], subjects, clock="", delivery=delivery)
+    >>> delivery.sheets["comedication"][0].text("time").tolist()
+    ['3.0']
     """
     for exposure in exposures:
         _add_infusions(exposure, subjects, clock, delivery)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 REMARKS = (
     f"All dates are synthetic: time 0 of every patient is {START}T00:00:00 (RFSTDTC).",
+    f"EXTRT is {PRODUCT!r}, as a study does not name its product.",
+    "Each assessment of an event is a record of its own in AE or CE.",
     "What a study does not know stays empty, as sites, arms and coded terms.",
 )
 

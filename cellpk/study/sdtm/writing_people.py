@@ -138,8 +138,12 @@ def told_deaths(study: "Study") -> pd.DataFrame:
     Examples
     --------
     >>> import cellpk as ck
-    >>> ck.simulate_study(seed=1).outcomes.query("endpoint == 'death'")["value"].max()
-    '1'
+    >>> samples = {"patient": [1], "time": [7], "level": [3], "assay": ["qpcr"]}
+    >>> dead = {"patient": [1, 1], "endpoint": "death", "value": ["1", "0"]}
+    >>> outcomes = pd.DataFrame(dead).assign(time=[30.0, 9.0])
+    >>> study = ck.Study.from_frames(pd.DataFrame(samples), outcomes=outcomes)
+    >>> told_deaths(study)["time"].tolist()
+    [30.0]
     """
     deaths = study.outcomes.query("endpoint == 'death'")
     # Of two deaths at one time nobody could tell which came first in the table.
@@ -203,6 +207,14 @@ def domain_with_supplement(
         The variables of the domain.
     told : sequence of tuple
         Name, label and values of qualifiers.
+
+    Examples
+    --------
+    >>> columns = {"CMTRT": pd.Series(["tocilizumab"])}
+    >>> data = domain_with_supplement("A", "CM", pd.Series(["1"]), columns=columns)
+    >>> data[0].frame.to_dict("records")
+    [{'STUDYID': 'A', 'DOMAIN': 'CM', 'USUBJID': '1', 'CMSEQ': 1,
+    'CMTRT': 'tocilizumab'}]
     """
     if patients.empty:
         return []
