@@ -77,6 +77,10 @@ class Break:
 BREAKS: list[Break] = []
 
 
+FEWEST = 8
+"""Lines that samples.csv has at least, unless it was emptied."""
+
+
 def add(name, expected, apply):
     BREAKS.append(Break(name, expected, apply))
 
@@ -108,7 +112,10 @@ def lines(edit):
     """Return a break of the lines of samples.csv (header first)."""
 
     def whole(text, rng):
-        return "\n".join(edit(text.splitlines() or [""], rng)) + "\n"
+        rows = text.splitlines()
+        if len(rows) < FEWEST or "," not in rows[0]:
+            return text  # another break left next to nothing
+        return "\n".join(edit(rows, rng)) + "\n"
 
     return change("samples.csv", whole)
 
@@ -173,7 +180,7 @@ add("UTF-32", "error", change(S, lambda t, r: t.encode("utf-32")))
 add(
     "Latin-1",
     "error",
-    change(S, lambda t, r: t.replace("Day", "Tägl").encode("cp1252")),
+    change(S, lambda t, r: t.replace("Day", "Tägl").encode("cp1252", "replace")),
 )
 add(
     "GB18030",

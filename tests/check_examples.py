@@ -158,6 +158,11 @@ UNITS = {
         samples(("1", 7, 100), ("2", 7, 3), assay="flow_percent"),
         "1 sample of flow_percent is above 100 %",
     ),
+    "copies_beyond_the_dna": Example(
+        samples(("1", 7, 3.1e6), ("2", 7, 3e6), assay="qpcr"),
+        samples(("1", 7, 3.0e6), ("2", 7, 3e6), assay="qpcr"),
+        "1 sample of qpcr is above 3,030,303 copies/ug, 20 copies in every cell",
+    ),
     "fractions_for_percent": Example(
         together(
             *(

@@ -87,6 +87,11 @@ PATIENTS = {
         QUIET | {"patients": LISTED},
         "no usable sample",
     ),
+    "covariates_partly_numbers": Example(
+        QUIET | {"patients": frame("patient kg", ("1", "80,5"), ("2", "60"))},
+        QUIET | {"patients": frame("patient kg", ("1", "light"), ("2", "60"))},
+        "'kg' is read as words, since some of its values are no numbers: '80,5'",
+    ),
     "look_alike_patients": Example(
         samples(("P-1", 7, 30), ("p\N{EN DASH}01", 7, 30)),
         samples(("P-1", 7, 30), ("P-11", 7, 30), ("P1-1", 7, 30), ("Q-1", 7, 30)),
@@ -218,6 +223,19 @@ OUTCOMES = {
         graded("CTCAE v5.0", "NCI CTCAE 4.03"),
         "'crs_grade' was assessed by 'CTCAE v5.0' and 'ASTCT 2019'",
     ),
+    "several_evaluators": Example(
+        outcomes(
+            ("1", "response", "PR", 28, "IMWG", "INVESTIGATOR"),
+            ("1", "response", "CR", 28, "IMWG", "IRC"),
+            ("2", "response", "CR", 28, "IMWG", "IRC"),
+        ),
+        outcomes(
+            ("1", "response", "PR", 28, "IMWG", "IRC"),
+            ("1", "mrd", "negative", 28, "IMWG", "LABORATORY"),
+            ("2", "response", "PR", 28, "IMWG", "IRC"),
+        ),
+        "'response' was assessed by several evaluators: INVESTIGATOR, IRC",
+    ),
     "several_values_at_once": Example(
         outcomes(
             ("1", "mrd", "negative", 28),
@@ -235,6 +253,14 @@ OUTCOMES = {
         best("PR", "PR"),
         best("PR", "NE", "VGPR"),
         "the best response is VGPR, the best assessment PR",
+    ),
+    "progressions_contradicted": Example(
+        outcomes(("1", "progression", 0, 28), ("1", "response", "PD", 28)),
+        outcomes(
+            *(("1", "progression", 0, 28), ("1", "response", "PD", 56)),
+            *(("2", "progression", 1, 90), ("2", "response", "CR", 28)),
+        ),
+        "progression is 0 on day 28, but the response is PD on day 28",
     ),
     "events_after_death": Example(
         died(12),

@@ -74,3 +74,17 @@ def test_frames_are_accounted_for_too():
         ("samples", "used", "samples", "", 1),
         ("patients", "used", "patients", "", 1),
     ]
+
+
+def test_a_row_of_two_assays_is_used_if_one_of_them_is(tmp_path):
+    both = 'file = "levels.csv"\ncolumns = { level = "'
+    text = TOML.partition("[[samples]]")[0]
+    for assay in ("qpcr", "flow"):
+        text += f'[[samples]]\nassay = "{assay}"\n{both}{assay}" }}\n'
+    (tmp_path / "study.toml").write_text(text)
+    rows = "1,7,300,30\n1,14,,3\n1,21,,\n"
+    (tmp_path / "levels.csv").write_text(f"patient,time,qpcr,flow\n{rows}")
+    assert fates(read_study(tmp_path)) == [
+        ("levels.csv", "used", "samples", "", 2),
+        ("levels.csv", "without a result", "samples", "", 1),
+    ]

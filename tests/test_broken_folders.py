@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from cellpk import DataError, read_study
 from cellpk.study.units import factor
 
-csv.field_size_limit(10_000_000)
-
 
 @pytest.fixture(scope="module")
 def valid(tmp_path_factory):
@@ -42,8 +40,18 @@ def helps(error):
         assert problem.file or problem.column or "study" in problem.what, problem
 
 
-def reader_lines(reader):
-    """Yield each row with the line of the file in which it ends."""
+def delivered_rows(path):
+    """Return each row of a CSV file by the line in which it ends."""
+    text = path.read_text(encoding="utf-8-sig", newline="")
+    usual = csv.field_size_limit(10_000_000)
+    try:
+        reader = csv.DictReader(text.splitlines(keepends=True))
+        return dict(_numbered(reader))
+    finally:
+        csv.field_size_limit(usual)
+
+
+def _numbered(reader):
     for row in reader:
         yield reader.line_num, row
 
@@ -53,9 +61,7 @@ def lost_nothing(study, folder):
     rows = study.accounting.groupby("file")["rows"].sum()
     for source in study.sources:
         assert rows.get(source["file"], 0) == source["rows"], source["file"]
-    text = (folder / "samples.csv").read_text(encoding="utf-8-sig", newline="")
-    reader = csv.DictReader(text.splitlines(keepends=True))
-    delivered = dict(reader_lines(reader))
+    delivered = delivered_rows(folder / "samples.csv")
     for sample in study.samples.to_dict("records"):
         cells = {key: (value or "") for key, value in delivered[sample["row"]].items()}
         cells = {str(key).strip(): " ".join(v.split()) for key, v in cells.items()}

@@ -190,3 +190,15 @@ def test_warnings_come_before_notes_and_name_their_rule():
     assert found["severity"].tolist() == sorted(found["severity"], reverse=True)
     assert set(found["severity"]) == {"warning", "note"}
     assert set(found["rule"]) <= set(rules())
+
+
+def test_the_name_of_a_visit_tells_when_a_sample_was_due():
+    rows = [(7, "Day 7"), (336, "Day 14"), (21, "Week 3"), (28, "Day 28")]
+    frame = pd.DataFrame(rows, columns=["time", "visit"]).assign(patient="1", level=3)
+    told = doubts({"samples": frame.assign(assay="flow")})
+    what = "the flow sample of visit day 14 was taken on day 336"
+    assert told.loc[told["rule"] == "off_schedule", "what"].tolist() == [what]
+    # After a second infusion, "Day 14" may be that of either.
+    again = pd.DataFrame({"patient": "1", "time": [0, 322]})
+    told = doubts({"samples": frame.assign(assay="flow")}, infusions=again)
+    assert "off_schedule" not in set(told["rule"])

@@ -170,3 +170,22 @@ def test_files_that_contradict_each_other_on_a_patient_are_a_data_error(tmp_path
         two_files_of_patients(tmp_path, 51)
     (problem,) = caught.value.problems
     assert (problem.patient, problem.value) == ("1", "50, 51")
+
+
+def test_covariates_have_the_decimal_sign_of_their_file(tmp_path):
+    SAMPLES.to_csv(tmp_path / "s.csv", index=False)
+    people = tmp_path / "p.csv"
+    people.write_text("patient;kg;site;unit\n1;80,5;007;a,b\n2;60;012;1\n")
+    (tmp_path / "study.toml").write_text(
+        "[study]\nid = 'A'\ninfusion_day = 0\n[[samples]]\nfile = 's.csv'\n"
+        "[patients]\nfile = 'p.csv'\nseparator = ';'\ndecimal = ','\n"
+    )
+    table = read_study(tmp_path).patients
+    assert table["kg"].tolist() == [80.5, 60]
+    assert table["site"].tolist() == ["007", "012"]
+    assert table["unit"].tolist() == ["a,b", "1"]
+    # With the comma for decimals, 1.500 is either 1500 or 1.5.
+    people.write_text(people.read_text().replace("60", "1.500"))
+    with pytest.raises(DataError, match="'kg' has a point") as caught:
+        read_study(tmp_path)
+    assert caught.value.problems[0].row == 3

@@ -126,3 +126,20 @@ def test_no_place_has_no_date():
     some = dates("2014-01-02T09:30")
     assert some.at(np.array([-1, 0])).known.tolist() == [False, True]
     assert dates().at(np.array([-1])).known.tolist() == [False]
+
+
+def test_times_of_a_study_are_whole_seconds_where_they_can_be():
+    # A study keeps an hour as 0.041666667 day, which is 29 microseconds more.
+    days = pd.Series([round(n / 86_400, 9) for n in (3600, -3599, 1, 86_399)])
+    assert write_dates(days, "2000-01-02").tolist() == [
+        "2000-01-02T01:00:00",
+        "2000-01-01T23:00:01",
+        "2000-01-02T00:00:01",
+        "2000-01-02T23:59:59",
+    ]
+    assert write_durations(days).tolist() == [
+        "PT1H",
+        "-PT59M59S",
+        "PT1S",
+        "PT23H59M59S",
+    ]

@@ -1,9 +1,11 @@
 """What NONMEM and Monolix data sets share: rows, times, assays, doses, covariates."""
 
+import pandas as pd
 import pytest
 from event_files import doubts_of, fates, problems_of, study_of
 
-from cellpk import read_study
+from cellpk import Study, read_study
+from cellpk.study.events.rows import rows_of
 from cellpk.study.starting import start_study
 
 QPCR = 'time_unit = "day"\nassay = "qpcr"'
@@ -295,3 +297,12 @@ def test_files_are_recognised_and_what_is_open_is_asked_for(tmp_path):
     assert 'format = "monolix"\nfiles = ["mlx.csv"]\ntime_unit = "?"' in text
     assert '2 = "?"' in text
     assert '0 = "?"' not in text
+
+
+def test_a_sample_at_the_time_of_the_infusion_stands_before_it():
+    samples = pd.DataFrame({"patient": ["1", "1"], "time": [0.0, 7.0], "level": [0, 3]})
+    infusions = pd.DataFrame({"patient": ["1"], "time": [0.0], "dose": [1e8]})
+    study = Study.from_frames(
+        samples=samples.assign(assay="flow", lloq=1.0), infusions=infusions
+    )
+    assert rows_of(study)["record"].tolist() == ["sample", "infusion", "sample"]

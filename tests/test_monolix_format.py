@@ -171,3 +171,20 @@ def test_a_written_file_means_the_same_to_one_who_reads_only_what_monolix_reads(
     pd.testing.assert_frame_equal(again[same], study.samples[same])
     quantified = study.samples["state"] == "quantified"
     assert again["level"][quantified].equals(study.samples["level"][quantified])
+
+
+def test_decimal_commas_are_read_where_study_toml_says_so(tmp_path):
+    text = "ID;TIME;Y;AMT;WT\n1;0;.;1,5e8;80,5\n1;168,5;5,25;.;80,5\n"
+    said = 'time_unit = "hour"\nassay = "qpcr"\nseparator = ";"'
+    (problem, *_) = problems_of(tmp_path, text, said, name="monolix")
+    assert "decimal" in problem.todo
+    said += '\ndecimal = ","'
+    study = study_of(tmp_path, text, said, name="monolix")
+    assert study.samples["time"].tolist() == [7.020833333]
+    assert study.samples["level"].tolist() == [5.25]
+    assert study.infusions["dose"].tolist() == [1.5e8]
+    assert study.patients["WT"].tolist() == [80.5]
+    # 5.250 may be 5250.
+    text = text.replace("5,25", "5.250")
+    (problem,) = problems_of(tmp_path, text, said, name="monolix")
+    assert (problem.row, problem.column, problem.value) == (3, "Y", "5.250")

@@ -62,6 +62,50 @@ def test_mdv_1_without_a_level_is_missing_and_with_one_excluded(tmp_path):
     assert problems_of(tmp_path, "ID,TIME,DV,MDV\n1,1,3,7\n", QPCR)[0].value == "7"
 
 
+def test_a_code_where_a_run_takes_dv_as_missing_is_no_level(tmp_path):
+    text = "ID,TIME,DV,MDV\n1,1,-99,1\n1,2,310,0\n"
+    samples = study_of(tmp_path, text, QPCR).samples
+    assert samples["state"].tolist() == ["missing", "quantified"]
+    assert samples["reason"].tolist() == ["reported as -99", ""]
+    (problem,) = problems_of(tmp_path, text.replace("-99,1", "-99,0"), QPCR)
+    assert "negative" in problem.what
+
+
+def test_an_id_is_a_number_however_it_is_written(tmp_path):
+    text = "ID,TIME,DV,AMT\n1,0,.,1e8\n1.0000E+00,7,310,0\n1.0,8,300,0\n1.5,8,7,0\n"
+    study = study_of(tmp_path, text, QPCR)
+    assert study.samples["patient"].tolist() == ["1", "1", "1.5"]
+
+
+@pytest.mark.parametrize(
+    ("text", "todo"),
+    [
+        ("1,0,.,1e8\n1,7,310,.\n", "The first line seems to hold data"),
+        ("ID TIME DV AMT\n1 7 310 .\n", "separated by blanks"),
+        ("ID;TIME;DV\n1;7;310\n", "set 'separator'"),
+        ("ID,TIME,DVX\n1,7,310\n", "Did you mean 'DVX'?"),
+    ],
+)
+def test_a_file_without_names_of_columns_is_told_as_such(tmp_path, text, todo):
+    assert todo in problems_of(tmp_path, text, QPCR)[0].todo
+
+
+def test_study_toml_says_what_a_text_in_place_of_a_level_means(tmp_path):
+    text = "ID,TIME,DV\n1,7,lost\n1,8,310\n"
+    assert "'texts'" in problems_of(tmp_path, text, QPCR)[0].todo
+    samples = study_of(tmp_path, text, f'{QPCR}\ntexts = {{ lost = "NA" }}').samples
+    assert samples["state"].tolist() == ["missing", "quantified"]
+    assert samples["reason"].tolist() == ["reported as lost", ""]
+
+
+def test_an_evid_that_is_no_number_is_not_called_blank(tmp_path):
+    text = "ID,TIME,DV,EVID\n1,7,310,dose\n"
+    with pytest.raises(DataError) as caught:
+        study_of(tmp_path, text, QPCR)
+    (problem,) = caught.value.problems
+    assert problem.column == "EVID"
+
+
 def test_a_missing_dv_that_a_run_would_take_as_0_is_a_doubt(tmp_path):
     study = study_of(tmp_path, "ID,TIME,DV,MDV\n1,1,.,0\n1,2,3,0\n", QPCR)
     assert study.samples["state"].tolist() == ["missing", "quantified"]

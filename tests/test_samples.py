@@ -1,8 +1,12 @@
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from cellpk import DataError, Study
+from cellpk import DataError, Study, read_study
+from cellpk.study.toml_text import toml_lines
 
 SETTINGS = {"study": {"id": "A", "infusion_day": 0}}
 
@@ -17,10 +21,14 @@ def study_of(*rows, settings=None, **constant):
     return Study.from_frames(samples=frame, settings={**SETTINGS, **(settings or {})})
 
 
-def problem_of(*rows, **constant):
+def problems_of(*rows, **constant):
     with pytest.raises(DataError) as caught:
         study_of(*rows, **constant)
-    (problem,) = caught.value.problems
+    return caught.value.problems
+
+
+def problem_of(*rows, **constant):
+    (problem,) = problems_of(*rows, **constant)
     return problem
 
 
@@ -228,3 +236,42 @@ def test_errors_name_the_rule_that_is_broken():
     assert problem_of((3, {"time": 7}), (4, {"time": 7})).rule == (
         "two_levels_of_one_sample"
     )
+
+
+def test_study_toml_says_what_the_texts_of_a_file_mean():
+    said = {"haemolysed": "NA", "50 (BLQ)": "<50", "-99": "NA"}
+    rows = [("haemolysed", {}), ("50 (BLQ)", {}), ("-99", {}), ("70", {})]
+    frame = pd.DataFrame([{"time": i, "level": x} for i, (x, _) in enumerate(rows)])
+    files = {"file": "levels.csv", "assay": "qpcr", "texts": said}
+    with tempfile.TemporaryDirectory() as folder:
+        frame.assign(patient="1").to_csv(f"{folder}/levels.csv", index=False)
+        text = "\n".join(toml_lines({"study": SETTINGS["study"], "samples": [files]}))
+        Path(folder, "study.toml").write_text(text)
+        samples = read_study(folder).samples
+    assert samples["state"].tolist() == ["missing", "below", "missing", "quantified"]
+    assert samples["lloq"].tolist()[1] == 50
+    assert samples["reported"].tolist() == ["haemolysed", "50 (BLQ)", "-99", "70"]
+    assert samples["reason"][0] == "reported as haemolysed"
+
+
+def test_a_wrong_time_makes_no_other_problem_of_its_sample():
+    problems = [
+        problem.what
+        for problem in problems_of(("5", {"time": "x"}), ("6", {"time": "y"}))
+    ]
+    assert problems == ["'time' is not a number"] * 2
+
+
+def test_a_date_is_told_as_one():
+    problem = problem_of(("5", {"time": "2024-03-01"}))
+    assert problem.what == "'time' is a date, not a number"
+    assert "days from the infusion" in problem.todo
+
+
+@pytest.mark.parametrize(("one", "other"), [("<50", "<20"), ("BLQ", "<50")])
+def test_two_limits_of_one_sample_are_no_copy_of_each_other(one, other):
+    problem = problem_of((one, {"time": 7}), (other, {"time": 7}))
+    assert problem.rule == "two_levels_of_one_sample"
+    assert problem.value == other
+    twice = study_of((other, {"time": 7}), (other, {"time": 7})).samples
+    assert twice["excluded"].tolist() == [False, True]

@@ -138,7 +138,9 @@ def test_rating_scales_are_no_responses(tmp_path):
 def test_one_evaluator_can_be_chosen(tmp_path):
     rs = rows(RS, {}, {"RSSEQ": "2", "RSEVAL": "IRC", "RSSTRESC": "PR"})
     read = study(tmp_path, rs=rs)
-    assert told(read, "2 records of 'response' by several evaluators")
+    assert told(
+        read, "'response' was assessed by several evaluators: INVESTIGATOR, IRC"
+    )
     chosen = study(tmp_path, f'{SECTION}\nevaluator = "irc"', rs=rs)
     assert columns(chosen, "outcomes", "value", "evaluator") == [["PR", "IRC"]]
     assert aside(chosen) == {("sdtm/rs.csv", "assessed by INVESTIGATOR, not irc"): 1}

@@ -94,3 +94,43 @@ def test_a_column_of_hours_says_so(tmp_path):
     (tmp_path / "a.csv").write_text("ID,Time (hours),DV,ASSAY\n1,7,3,qpcr\n")
     (samples,) = begun(tmp_path)["samples"]
     assert samples["time_unit"] == "hour"
+
+
+def test_a_table_takes_only_the_columns_that_it_has(tmp_path):
+    (tmp_path / "a.csv").write_text("ID,TIME,DV,ASSAY,DOSE,DRUG\n1,7,3,qpcr,9,x\n")
+    (samples,) = begun(tmp_path)["samples"]
+    columns = {"patient": "ID", "time": "TIME", "level": "DV", "assay": "ASSAY"}
+    assert samples["columns"] == columns
+
+
+def test_a_file_of_doses_and_covariates_is_read_for_both(tmp_path):
+    (tmp_path / "a.csv").write_text("ID,TIME,DV,ASSAY\n1,7,3,qpcr\n")
+    (tmp_path / "b.csv").write_text("ID,AGE,DOSE,LOT\n1,54,1e8,L1\n")
+    path = start_study(tmp_path)
+    path.write_text(path.read_text().replace("# infusion_day", "infusion_day"))
+    study = read_study(path)
+    assert study.infusions[["dose", "lot"]].values.tolist() == [[1e8, "L1"]]
+    assert study.patients["AGE"].tolist() == [54]
+
+
+def test_a_covariate_gets_a_name_and_none_is_lost(tmp_path):
+    (tmp_path / "a.csv").write_text("ID,TIME,DV,ASSAY\n1,7,3,qpcr\n")
+    (tmp_path / "b.csv").write_text("ID,Sex,Weight (kg),Weight kg\n1,F,80,81\n")
+    said = begun(tmp_path)["patients"]["columns"]
+    names = {"Sex": "Sex", "Weight_kg": "Weight (kg)", "covariate_3": "Weight kg"}
+    assert said == {"patient": "ID", **names}
+
+
+def test_a_file_of_outcomes_is_none_of_samples(tmp_path):
+    (tmp_path / "o.csv").write_text("patient,endpoint,value,time\n1,crs_grade,2,3\n")
+    assert begun(tmp_path)["outcomes"] == [{"file": "o.csv"}]
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [("1,5;<2,5", True), ("1,5;2.5", False), ("1,234;2", False), ("1,5;7", True)],
+)
+def test_a_decimal_comma_is_told_only_where_it_is_sure(tmp_path, cells, says):
+    rows = "".join(f"1;{day};{cell}\n" for day, cell in enumerate(cells.split(";")))
+    (tmp_path / "a.csv").write_text(f"ID;TIME;DV\n{rows}")
+    assert ("decimal" in begun(tmp_path)["samples"][0]) == says

@@ -24,6 +24,7 @@ from cellpk.study.containers import containers, write_dataset
 from cellpk.study.dataset import Dataset, Variable, dictionary
 from cellpk.study.dates import write_durations
 from cellpk.study.reading import DICTIONARY
+from cellpk.study.sdtm.writing_findings import specimen_terms
 
 if TYPE_CHECKING:
     from cellpk.kinetics.nca import Metrics
@@ -115,7 +116,7 @@ def pp_dataset(metrics: "Metrics") -> Dataset:
             "PPSTRESU": unit,
             "PPSTAT": np.where(none, NOT_DONE, ""),
             "PPREASND": table["reason"].map(why_not),
-            "PPSPEC": table["specimen"],
+            "PPSPEC": specimen_terms(table["specimen"]),
             "PPRFDTC": "",
             "PPSTINT": write_durations(table["start"]),
             "PPENINT": write_durations(table["end"]),

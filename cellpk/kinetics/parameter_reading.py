@@ -16,10 +16,11 @@ from cellpk.study import parsing
 from cellpk.study.adam.clocks import unit_days
 from cellpk.study.adam.source import PATIENT, cells, codes, first_there
 from cellpk.study.assays import ASSAYS
-from cellpk.study.cdisc import blanked
+from cellpk.study.cdisc import blanked, capitals
 from cellpk.study.containers import read_grid
 from cellpk.study.dates import read_durations
 from cellpk.study.grid import Grid
+from cellpk.study.specimens import specimens
 from cellpk.study.units import factor
 
 NO_UNIT = "1"
@@ -70,7 +71,7 @@ def read_parameters(
     ['S01', 'flow', 'cmax', '22.7']
     """
     path = Path(path)
-    grid = blanked(read_grid(path.name, path.parent), ["NA"])
+    grid = blanked(capitals(read_grid(path.name, path.parent)), ["NA"])
     code = codes(grid, "PPTESTCD", "PARAMCD")
     needed = first_there(grid, "PPTESTCD", "PARAMCD")
     numeric = first_there(grid, "PPSTRESN", "AVAL", "PPSTRESC", "AVALC")
@@ -84,7 +85,7 @@ def read_parameters(
         {
             "patient": cells(grid, PATIENT),
             "assay": _assays(cells(grid, "PPCAT", "PARCAT1"), assays or {}),
-            "specimen": cells(grid, "PPSPEC", "PCSPEC"),
+            "specimen": specimens(cells(grid, "PPSPEC", "PCSPEC")),
             "metric": _metrics(code, codes(grid, "PARAMCD"), start, end),
             "code": code,
             "start": start,

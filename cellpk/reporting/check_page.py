@@ -69,10 +69,10 @@ class Checked:
         Examples
         --------
         >>> list(Checked("a.toml", None, (Problem("odd", "Look."),)).lines())[0]
-        'a.toml cannot be read'
+        'The study of a.toml cannot be read'
         """
         if self.study is None:
-            yield f"{self.file} cannot be read"
+            yield f"The study of {self.file} cannot be read"
         else:
             yield repr(self.study)
             for name, count in self.study.counts.items():

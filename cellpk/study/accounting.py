@@ -87,10 +87,14 @@ def _of_samples(
     samples: pd.DataFrame,
     told: tuple[NDArray[np.object_], NDArray[np.object_]],
 ) -> None:
-    """Tell which of the rows that became samples only are excluded or missing."""
+    """Tell which of the rows that became samples only are excluded or missing.
+
+    Of a row that is read for several assays, one usable sample makes it a used one.
+    """
     fate, reason = told
     only = tables == 1 << TABLES.index("samples")
     missing = (samples["state"] == "missing") & ~samples["excluded"]
+    only &= ~np.isin(lines, samples.loc[~samples["excluded"] & ~missing, "row"])
     for rows, word in (
         (missing, "without a result"),
         (samples["excluded"], "excluded"),

@@ -1,5 +1,6 @@
 """What SDTM and ADaM share: how test codes, terms and names become ours."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +24,9 @@ class CdiscFiles(DataFiles):
 
     ``product`` names the treatments that are the CAR-T product; without it, every
     exposure record is one. ``assays`` maps test codes (``"CARGENE"``), or a code with
-    its method (``"CART/FLOW CYTOMETRY"``), to assays; the codes of ``ASSAYS`` need no
-    word. ``events`` maps terms of adverse or clinical events to endpoints.
+    its method (``"CART/FLOW CYTOMETRY"``), its unit (``"CART/%"``) or both, to assays;
+    the codes of ``ASSAYS`` need no word. ``events`` maps terms of adverse or clinical
+    events to endpoints.
     """
 
     product: tuple[str, ...] = ()
@@ -48,6 +50,26 @@ def domain(grid: Grid) -> str:
         return str(grid.cells["DOMAIN"].iloc[0]).upper()
     stem = Path(grid.file).stem.upper()
     return "".join(sign if sign.isalnum() else " " for sign in stem).split()[0]
+
+
+def capitals(grid: Grid) -> Grid:
+    """Return a grid with its columns in capitals, as CDISC spells variables.
+
+    A column that would get the name of another one stays as it is.
+
+    Examples
+    --------
+    >>> grid = Grid.of_frame(pd.DataFrame({"usubjid": ["1"], "AGE": [61]}), file="f")
+    >>> capitals(grid).cells.columns.tolist()
+    ['USUBJID', 'AGE']
+    """
+    names = [str(name) for name in grid.cells.columns]
+    often = Counter(name.upper() for name in names)
+    new = {name: name.upper() for name in names if often[name.upper()] == 1}
+    if all(name == upper for name, upper in new.items()):
+        return grid
+    labels = {new.get(name, name): label for name, label in grid.labels.items()}
+    return replace(grid, cells=grid.cells.rename(columns=new), labels=labels)
 
 
 def blanked(grid: Grid, words: Sequence[str]) -> Grid:
@@ -87,12 +109,24 @@ def named(names: Iterable[str], *, most: int = 5) -> str:
     return ", ".join(each[:most]) + more
 
 
+def counted(n: int, word: str) -> str:
+    """Return a number with its word.
+
+    Examples
+    --------
+    >>> counted(1, "record"), counted(2, "record")
+    ('1 record', '2 records')
+    """
+    return f"{n} {word}" if n == 1 else f"{n} {word}s"
+
+
 def assay_of(
     codes: pd.Series,
     methods: pd.Series,
     said: Mapping[str, str],
     *,
     known: Mapping[str, Assay],
+    units: pd.Series | None = None,
 ) -> pd.Series:
     """Return the assay of each record, "" where none is known.
 
@@ -101,9 +135,12 @@ def assay_of(
     codes, methods : Series of str
         Test code and method of each record.
     said : mapping
-        What study.toml says, by code or by ``code/method``.
+        What study.toml says, by ``code/method/unit``, ``code/unit``, ``code/method``
+        or ``code``: the first that is there counts.
     known : mapping
         The assays of the study, some of which name the codes that mean them.
+    units : Series of str, optional
+        The unit of each record: counts and shares can have one code.
 
     Examples
     --------
@@ -112,19 +149,24 @@ def assay_of(
     >>> said = {"CART/QPCR": "qpcr", "cart/flow": "flow"}
     >>> assay_of(codes, methods, said, known=ASSAYS).tolist()
     ['qpcr', 'flow']
+    >>> said, units = {"CART": "flow", "CART/%": "flow_percent"}, pd.Series(["", "%"])
+    >>> assay_of(codes, methods, said, known=ASSAYS, units=units).tolist()
+    ['flow', 'flow_percent']
     """
     own = {code.upper(): name for name, row in known.items() for code in row.codes}
     own |= {word.upper(): assay for word, assay in said.items()}
-    pairs = pd.DataFrame({"code": codes.str.upper(), "method": methods.str.upper()})
-    found = {
-        (code, method): own.get(f"{code}/{method}", own.get(code, ""))
-        for code, method in pairs.drop_duplicates().itertuples(index=False)
-    }
-    return pd.Series(
-        [found[pair] for pair in zip(pairs["code"], pairs["method"], strict=True)],
-        index=codes.index,
-        dtype="str",
-    )
+    units = codes.str[:0] if units is None else units
+    every = pd.DataFrame({"code": codes, "method": methods, "unit": units})
+    every["all"] = codes + "\t" + methods + "\t" + units
+    found: dict[str, str] = {}
+    for record in every.drop_duplicates("all").to_dict("records"):
+        code, method, unit = (
+            str(record[n]).upper() for n in ("code", "method", "unit")
+        )
+        keys = (f"{code}/{method}/{unit}", f"{code}/{unit}", f"{code}/{method}", code)
+        name = next((own[key] for key in keys if key in own), "")
+        found[str(record["all"])] = name
+    return every["all"].map(found).astype("str")
 
 
 def event_of(terms: pd.Series, said: Mapping[str, str]) -> pd.Series:

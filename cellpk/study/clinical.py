@@ -24,13 +24,13 @@ NOT_ASSESSED = "not assessed"
 def patients_of(sheet: Sheet, section: PatientsFile) -> pd.DataFrame:
     """Read the table of patients: one row each, with any covariates.
 
-    Where study.toml maps columns, these are the covariates; else all columns are. A
-    covariate of numbers is one of numbers (blank: NaN), any other one of text.
+    Where study.toml maps columns, these are the covariates; else all columns are.
 
     Returns
     -------
     DataFrame
-        ``patient`` and the covariates as text, blank where not known.
+        ``patient`` and the covariates as text, blank where not known; numbers have a
+        point, whatever the decimal sign of the file.
 
     Examples
     --------
@@ -55,7 +55,21 @@ def patients_of(sheet: Sheet, section: PatientsFile) -> pd.DataFrame:
             what = "a covariate needs a name of ASCII letters, digits and '_'"
             todo = f"Map {name!r} to such a name under [patients] 'columns'."
             sheet.problems.append(Problem(what, todo, file=section.file, column=name))
-    return pd.DataFrame({"patient": patients, **{n: sheet.text(n) for n in names}})
+    return pd.DataFrame(
+        {"patient": patients, **{n: _covariate(sheet, n) for n in names}}
+    )
+
+
+def _covariate(sheet: Sheet, name: str) -> pd.Series:
+    """Return a covariate as text, its numbers with a point as the decimal sign."""
+    text, sign = sheet.text(name), sheet.section.decimal
+    if sign == ".":
+        return text
+    number = np.isfinite(parsing.numbers(text, decimal=sign))
+    wrong = ~number & np.isfinite(parsing.numbers(text))
+    what = f"{name!r} has a point, though the decimal sign is {sign!r}"
+    sheet.complain(wrong, what, sheet.number_todo, column=name)
+    return text.mask(number, text.str.replace(sign, "."))
 
 
 def one_row_each(
@@ -112,7 +126,7 @@ def _contradiction(values: pd.Series, patient: str) -> Problem:
 
 
 def with_types(patients: pd.DataFrame) -> pd.DataFrame:
-    """Make numbers of the covariates that are numbers.
+    """Make numbers of the covariates that are numbers (blank: NaN); others stay text.
 
     Examples
     --------

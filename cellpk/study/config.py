@@ -271,7 +271,7 @@ def load_settings(path: str | Path) -> tuple[Settings, Path]:
         values = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         what = f"the file cannot be read ({error.strerror})"
-        todo = "Give the path of a study.toml."
+        todo = "Give the path of a study.toml; 'cellpk init FOLDER' begins one."
         raise DataError(Problem(what, todo, file=str(path))) from None
     except UnicodeDecodeError as error:
         what = f"the file is not UTF-8 text ({error.reason} at byte {error.start})"

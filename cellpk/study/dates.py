@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellpk.study.sheet import DIGITS
+
 _MICROSECONDS_A_DAY = 86_400_000_000
 _ISO = (
     r"^(?P<date>\d{4}-\d{2}-\d{2})"
@@ -181,8 +183,22 @@ def days_between(
     return days, known & ~both
 
 
+def _steps(days: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return days in microseconds.
+
+    A study keeps times to 1e-9 of a day: what is a whole second to so many digits is
+    one, 08:00:00 and not 08:00:00.000029.
+    """
+    seconds = np.round(days * 86_400)
+    whole = np.round(seconds / 86_400, DIGITS) == days
+    steps = np.where(whole, seconds * 1e6, np.round(days * _MICROSECONDS_A_DAY))
+    return steps.astype(np.int64)
+
+
 def write_dates(days: pd.Series, start: str) -> pd.Series:
     """Write days after a date as ISO 8601, to the microsecond; "" where not known.
+
+    Times that are whole seconds to 1e-9 of a day are written as such.
 
     Parameters
     ----------
@@ -197,7 +213,7 @@ def write_dates(days: pd.Series, start: str) -> pd.Series:
     ['2000-01-01T12:00:00', '']
     """
     known = days.notna().to_numpy()
-    steps = np.round(days[known].to_numpy() * _MICROSECONDS_A_DAY).astype(np.int64)
+    steps = _steps(days[known].to_numpy(float))
     moments = np.datetime64(start, "us") + steps.astype("timedelta64[us]")
     text = np.full(len(days), "", dtype=object)
     text[known] = [str(word).removesuffix(".000000") for word in moments]
@@ -255,7 +271,7 @@ def write_durations(days: pd.Series) -> pd.Series:
 
 
 def _duration(days: float) -> str:
-    steps = round(abs(days) * _MICROSECONDS_A_DAY)
+    steps = int(_steps(np.array([abs(days)]))[0])
     whole, rest = divmod(steps, _MICROSECONDS_A_DAY)
     hours, rest = divmod(rest, 3_600_000_000)
     minutes, rest = divmod(rest, 60_000_000)

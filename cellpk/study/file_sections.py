@@ -50,9 +50,10 @@ class TableFile(Section):
 class SamplesFile(TableFile):
     """A file of samples; what holds for all its rows can be said here once.
 
-    ``assays`` and ``units`` map the file's words to ours. Columns of 1 and 0 may say
-    that a sample is below or above its limits of quantification (``blq``, ``alq``), or
-    whether anything was seen (``detected``).
+    ``assays`` and ``units`` map the file's words to ours; ``texts`` says what a text in
+    place of a level means, as ``haemolysed = "NA"``. Columns of 1 and 0 may say that a
+    sample is below or above its limits of quantification (``blq``, ``alq``), or whether
+    anything was seen (``detected``).
     """
 
     table: ClassVar[str] = "samples"
@@ -62,6 +63,7 @@ class SamplesFile(TableFile):
     specimen: str = ""
     assays: dict[str, str] = {}
     units: dict[str, str] = {}
+    texts: dict[str, str] = {}
 
 
 class PatientsFile(TableFile):
@@ -113,8 +115,9 @@ class DataFiles(Section):
     """Delivered files of one format, as ``[[data]]`` in study.toml names them.
 
     ``files`` are files or folders; of a folder, every file of a kind that cellpk reads
-    is taken but those named by ``skip``. Each format says in a class of its own what
-    more there is to say.
+    is taken but those named by ``skip``. Where ``decimal`` is a comma, numbers are read
+    as if they had a point. ``texts`` is that of ``SamplesFile``. Each format says in a
+    class of its own what more there is to say.
     """
 
     format: Any
@@ -122,6 +125,8 @@ class DataFiles(Section):
     skip: tuple[str, ...] = ()
     encoding: str = "utf-8"
     separator: Literal[",", ";", "\t", "|"] = ","
+    decimal: Literal[".", ","] = "."
+    texts: dict[str, str] = Field(default_factory=dict)
 
     kinds: ClassVar[dict[str, type["DataFiles"]]] = {}
 

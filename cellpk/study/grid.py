@@ -4,7 +4,7 @@ A grid knows nothing of what its columns mean: that is for the formats.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,40 @@ class Grid:
         names = [str(name) for name in frame.columns]
         source = {"file": file, "sha256": sha256, "rows": len(frame), "columns": names}
         return cls(file, parsing.as_text(frame), lines, source, labels or {})
+
+    def with_points(self) -> "tuple[Grid, list[Problem]]":
+        """Write numbers that have a decimal comma with a point.
+
+        Returns
+        -------
+        grid : Grid
+            The same rows.
+        problems : list of Problem
+            Numbers that have a point already, which may stand between thousands.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"DV": ["5,5", "1.500", "a,b"]})
+        >>> grid, problems = Grid.of_frame(frame, file="f").with_points()
+        >>> grid.cells["DV"].tolist(), problems[0].row
+        (['5.5', '1.500', 'a,b'], 3)
+        """
+        cells: dict[str, pd.Series] = {}
+        problems: list[Problem] = []
+        todo = "Write it with a comma, or without a sign between thousands."
+        for name, text in self.cells.items():
+            number = np.isfinite(parsing.numbers(text, decimal=","))
+            cells[str(name)] = text.mask(number, text.str.replace(",", "."))
+            wrong = ~number & np.isfinite(parsing.numbers(text))
+            problems += at_rows(
+                self.rows[wrong].tolist(),
+                "the number has a point, though the decimal sign is a comma",
+                todo,
+                file=self.file,
+                column=str(name),
+                values=text[wrong].tolist(),
+            )
+        return replace(self, cells=pd.DataFrame(cells, dtype="str")), problems
 
     def problems(self) -> list[Problem]:
         """Return what is wrong with the names of the columns.

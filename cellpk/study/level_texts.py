@@ -186,6 +186,6 @@ def why_not(text: str, *, decimal: str = ".") -> tuple[str, str]:
     if decimal == "." and _COMMA.fullmatch(digits):
         return f"{what}: it has a decimal comma", "Set decimal = ',' in study.toml."
     return what, (
-        "Write a number, or for instance '<50', 'BLQ', 'ND', '>ULOQ', 'NA'; "
-        "a decimal comma needs decimal = ',' in study.toml."
+        "Write a number, or for instance '<50', 'BLQ', 'ND', '>ULOQ', 'NA', or say "
+        "under 'texts' in study.toml which of these it means."
     )

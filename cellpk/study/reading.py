@@ -73,7 +73,11 @@ def read_study(path: str | Path) -> Study:
         grids = _grids(files, section, path.parent, delivery)
         read = formats()[section.format].read
         assert read is not None, section.format
-        delivery.take(read(section, {grid.file: grid for grid in grids}, settings))
+        taken = read(section, {grid.file: grid for grid in grids}, settings)
+        for sheet in taken.sheets["samples"] if section.texts else ():
+            said = {"texts": section.texts}
+            sheet.section = sheet.section.model_copy(update=said)
+        delivery.take(taken)
     return Study(build(delivery, settings), settings, tuple(delivery.sources.values()))
 
 
@@ -118,9 +122,12 @@ def _grids(
             )
         except DataError as error:
             delivery.problems += error.problems
-        else:
-            delivery.record(grid)
-            grids.append(grid)
+            continue
+        delivery.record(grid)
+        if isinstance(how, DataFiles) and how.decimal == ",":
+            grid, wrong = grid.with_points()
+            delivery.problems += wrong
+        grids.append(grid)
     return grids
 
 

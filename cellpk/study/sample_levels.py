@@ -1,5 +1,7 @@
 """From the text of levels and limits to numbers and states, and what is wrong there."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -20,7 +22,7 @@ UNFIT = "unit_does_not_fit"
 
 
 def read_levels(
-    sheet: Sheet, times: Floats, units: pd.DataFrame
+    sheet: Sheet, times: Floats, units: pd.DataFrame, *, texts: Mapping[str, str]
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Read the levels as delivered; bring numbers and bounds to the unit of the assay.
 
@@ -33,6 +35,8 @@ def read_levels(
     units : DataFrame
         ``said``, the unit that the column or study.toml states, and ``unit``, that of
         the assay, of each row.
+    texts : mapping of str
+        What stands for the file's own texts, as study.toml says.
 
     Returns
     -------
@@ -47,13 +51,13 @@ def read_levels(
     >>> section = SamplesFile(file="samples")
     >>> sheet = Sheet.of_frame(pd.DataFrame({"level": ["0.3 10^9/L"]}), section)
     >>> units = pd.DataFrame({"said": [""], "unit": ["cells/uL"]}, dtype="str")
-    >>> read, said = read_levels(sheet, np.ones(1), units)
+    >>> read, said = read_levels(sheet, np.ones(1), units, texts={})
     >>> read["level"].tolist(), said.tolist()
     ([300.0], ['10^9/l'])
     """
-    text = sheet.text("level")
+    text = parsing.translated(sheet.text("level"), texts)
     read = parsing.levels(text, decimal=sheet.section.decimal)
-    _unread(sheet, text[(read["state"] == "").to_numpy(bool)])
+    _unread(sheet, text.where(read["state"] == "", ""))
     wrong = (read["level"] < 0).to_numpy(bool)
     todo = "Correct it; a level below its limit is written '<50' or 'BLQ'."
     what = "a level cannot be negative"
@@ -68,10 +72,11 @@ def read_levels(
 
 
 def _unread(sheet: Sheet, text: pd.Series) -> None:
-    """Say of each text that is no level why it is none."""
-    why = {word: why_not(word, decimal=sheet.section.decimal) for word in text.unique()}
+    """Say of each text that is no level why it is none; elsewhere it is blank."""
+    words = text[text != ""].unique()
+    why = {word: why_not(word, decimal=sheet.section.decimal) for word in words}
     for what, todo in dict.fromkeys(why.values()):
-        here = sheet.text("level").isin([w for w in why if why[w] == (what, todo)])
+        here = text.isin([w for w in why if why[w] == (what, todo)])
         rule = "level_not_understood"
         sheet.complain(here.to_numpy(bool), what, todo, column="level", rule=rule)
 

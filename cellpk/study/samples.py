@@ -58,7 +58,8 @@ def samples_of(sheet: Sheet, section: SamplesFile, settings: Settings) -> pd.Dat
     assays = settings.known_assays
     assay = _assay(sheet, section, assays)
     said, unit, times = _unit(sheet, section, assay, assays)
-    read, stated = read_levels(sheet, times, pd.DataFrame({"said": said, "unit": unit}))
+    units = pd.DataFrame({"said": said, "unit": unit})
+    read, stated = read_levels(sheet, times, units, texts=section.texts)
     table = pd.DataFrame(
         {
             "patient": sheet.patients(),
@@ -181,15 +182,17 @@ def without_duplicates(samples: pd.DataFrame, problems: list[Problem]) -> pd.Dat
     """
     key = ["patient", "assay", "specimen", "time"]
     usable = samples[~samples["excluded"] & (samples["state"] != "missing")]
-    firsts = usable.drop_duplicates(key)
-    again = usable.loc[usable.index.difference(firsts.index)]
+    usable = usable[usable["time"].notna()]  # no time is the time of no sample
+    again = usable[usable.duplicated(key)]
     if again.empty:
         return samples
-    pairs = again[[*key, "level", "state", "reported", "file", "row"]].reset_index()
+    firsts = usable.drop_duplicates(key).assign(known=_known)
+    again = again.assign(known=_known)
+    pairs = again[[*key, "known", "state", "reported", "file", "row"]].reset_index()
     pairs = pairs.merge(firsts, on=key, how="inner", suffixes=("", "_first"))
     same = (pairs["state"] == pairs["state_first"]) & (
-        (pairs["level"] == pairs["level_first"])
-        | (pairs["level"].isna() & pairs["level_first"].isna())
+        (pairs["known"] == pairs["known_first"])
+        | (pairs["known"].isna() & pairs["known_first"].isna())
     )
     place = (
         "row "
@@ -218,3 +221,9 @@ def without_duplicates(samples: pd.DataFrame, problems: list[Problem]) -> pd.Dat
         for row in pairs[~same].to_dict("records")
     ]
     return excluded
+
+
+def _known(samples: pd.DataFrame) -> pd.Series:
+    """Return what is known of each level: its number, else the limit it lies beyond."""
+    limit = samples["lloq"].where(samples["state"] != "above", samples["uloq"])
+    return samples["level"].fillna(limit)

@@ -23,6 +23,12 @@ CENTURY = 36525
 LISTED = 5
 """Up to so many equal problems are listed one by one; more are told in one sentence."""
 
+_DATE = (
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?!\d)|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}(?!\d)"
+    r"|\d{1,2}[- ]?[A-Za-z]{3}[- ]?\d{2,4}(?!\d)"
+)
+_NO_DATE = "Give a time as the days from the infusion to that date, not as the date."
+
 
 @dataclass
 class Sheet:
@@ -118,9 +124,10 @@ class Sheet:
         absent = [name for name in dict.fromkeys(headers) if name not in there]
         for name in absent:
             what = f"there is no column {name!r}"
-            todo = f"{nearest(name, there)} Map it under 'columns' in study.toml."
-            if len(there) == 1 and any(sign in there[0] for sign in ";\t|"):
-                todo = "The cells seem to be separated otherwise: set 'separator'."
+            todo = _no_names(there)
+            todo = (
+                todo or f"{nearest(name, there)} Map it under 'columns' in study.toml."
+            )
             self.problems.append(
                 Problem(what, todo, file=self.section.file, column=name)
             )
@@ -158,7 +165,10 @@ class Sheet:
         values = parsing.numbers(text, decimal=self.section.decimal)
         blank = parsing.is_blank(text)
         wrong = np.isnan(values) & ~blank
-        self.complain(wrong, f"{name!r} is not a number", self.number_todo, column=name)
+        dates = wrong & text.str.match(_DATE).to_numpy(bool)
+        self.complain(dates, f"{name!r} is a date, not a number", _NO_DATE, column=name)
+        what, wrong = f"{name!r} is not a number", wrong & ~dates
+        self.complain(wrong, what, self.number_todo, column=name)
         if required:
             todo = "Give it, or take the row out of the file."
             self.complain(blank, f"{name!r} is missing", todo, column=name)
@@ -201,8 +211,9 @@ class Sheet:
         if (self.infusion_day if said is None else said) == 1:
             what = "there is no day 0 where the infusion day is day 1"
             todo = "Correct the time, or 'infusion_day' in study.toml."
-            self.complain((time >= 0) & (time < 1), what, todo, column=name)
-            time = np.where(time >= 1, time - 1, time)
+            wrong = (time >= 0) & (time < 1)
+            self.complain(wrong, what, todo, column=name)
+            time = np.where(wrong, np.nan, np.where(time >= 1, time - 1, time))
         return time.round(DIGITS)
 
     def set_aside(self, rows: Mask, reason: str) -> None:
@@ -302,3 +313,15 @@ class Sheet:
             column=self.header(column),
             value=cell[column],
         )
+
+
+def _no_names(headers: Sequence[str]) -> str:
+    """Say what to do about a first line that holds no names of columns, else ""."""
+    if len(headers) == 1 and any(sign in headers[0] for sign in ";\t|"):
+        return "The cells seem to be separated otherwise: set 'separator'."
+    if len(headers) == 1 and len(headers[0].split()) > 2:
+        return "The cells seem to be separated by blanks: save the file as CSV."
+    told = pd.Series(headers, dtype="str")
+    if (parsing.is_blank(told) | np.isfinite(parsing.numbers(told))).all():
+        return "The first line seems to hold data: put the names of the columns above."
+    return ""

@@ -1,40 +1,52 @@
 """The beginning of a study.toml: what lies in a folder, and what is left to say."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pandas as pd
+
 from cellpk.errors import DataError, Problem
 from cellpk.study.assays import ASSAYS
+from cellpk.study.columns import COLUMNS
 from cellpk.study.containers import containers, read_grid
+from cellpk.study.delivery import TABLES
 from cellpk.study.exchange import formats
 from cellpk.study.grid import Grid
 from cellpk.study.toml_text import toml_inline, toml_lines, toml_value
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
-    "patient": ("patient", "id", "usubjid", "subjid", "subject", "patientid", "pt"),
+    "patient": (
+        *("patient", "id", "usubjid", "subjid", "subject", "patientid", "pt", "ptid"),
+        *("subjectid", "subjectno", "subjectnumber", "subjectidentifier"),
+        *("patientno", "patientnumber", "uniquesubjectidentifier"),
+    ),
     "time": (
         *("time", "day", "days", "tafd", "ady", "studyday", "timeday", "timedays"),
-        *("hour", "hours", "timehour", "timehours", "timeh"),
+        *("relativeday", "relday", "dayssinceinfusion", "daysafterinfusion"),
+        *("actualday", "actualtime"),
+        *("hour", "hours", "timehour", "timehours", "timeh", "hoursafterinfusion"),
     ),
     "nominal_time": ("nominaltime", "nomday", "nominalday", "ntime", "nday", "nomtime"),
     "visit": ("visit", "visitname", "timepoint"),
     "level": ("level", "dv", "value", "result", "conc", "aval", "concentration"),
     "unit": ("unit", "units"),
-    "assay": ("assay", "analyte", "test", "marker", "dvname"),
+    "assay": ("assay", "analyte", "test", "marker", "dvname", "testname", "parameter"),
     "specimen": ("specimen", "matrix", "sampletype"),
     "lloq": ("lloq", "loq"),
     "llod": ("llod", "lod"),
     "uloq": ("uloq",),
     "dose": ("dose", "cells", "amt"),
     "lot": ("lot", "batch", "donor", "lotnumber"),
-    "drug": ("drug", "medication", "cmdecod", "treatment"),
-    "endpoint": ("endpoint", "parameter", "outcome"),
+    "drug": ("drug", "medication", "cmdecod", "cmtrt"),
+    "endpoint": ("endpoint", "outcome"),
+    "value": ("value",),
 }
 """What others call our columns, in small letters and without other signs."""
 
 _NEEDED = {
-    "samples": ("patient", "time", "level"),
     "outcomes": ("patient", "endpoint", "value"),
+    "samples": ("patient", "time", "level"),
     "comedication": ("patient", "drug"),
     "infusions": ("patient", "dose"),
     "patients": ("patient",),
@@ -135,7 +147,7 @@ def _text(
             yield from (f"# {remark}" for remark in found.remarks)
             yield from toml_lines({"format": kind.name, **found.section}, "data.")
             left = {name: left[name] for name in left if name not in found.files}
-    placed = sorted(_by_table(left), key=lambda pair: list(_NEEDED).index(pair[0]))
+    placed = sorted(_by_table(left), key=lambda pair: TABLES.index(pair[0]))
     for table, grid in placed:
         yield f"\n[[{table}]]" if table in _SEVERAL else f"\n[{table}]"
         yield from _section(table, grid, _separator(folder / grid.file))
@@ -148,22 +160,25 @@ def _by_table(grids: Mapping[str, Grid]) -> Iterator[tuple[str, Grid]]:
     """Yield each grid with the table that its columns speak of."""
     taken: set[str] = set()
     for grid in grids.values():
-        ours = _ours(grid)
-        there = {*ours, *grid.cells.columns}
+        there = set(_ours(grid))
         for table, needed in _NEEDED.items():
-            if not there.issuperset(needed) or table in taken:
+            if table in taken or not there.issuperset(needed):
                 continue
-            if table == "patients" and _has_more(grid, ours):
+            if table == "patients" and not _is_of_patients(grid):
                 continue
             taken |= {table} - set(_SEVERAL)
             yield table, grid
-            break
+            if table != "infusions":  # who was infused may be told more of
+                break
 
 
-def _has_more(grid: Grid, ours: Mapping[str, str]) -> bool:
-    """Tell whether a file is more than one row per patient."""
-    patients = grid.cells[ours["patient"]]
-    return "level" in ours or bool(patients.duplicated().any())
+def _is_of_patients(grid: Grid) -> bool:
+    """Tell whether a file has one row per patient, and something to say of each."""
+    ours = _ours(grid)
+    known = {ours.get(name) for name in COLUMNS["infusions"]}
+    more = any(header not in known for header in grid.cells.columns)
+    once = not grid.cells[ours["patient"]].duplicated().any()
+    return more and once and "level" not in ours
 
 
 def _ours(grid: Grid) -> dict[str, str]:
@@ -181,19 +196,53 @@ def _section(table: str, grid: Grid, separator: str) -> Iterator[str]:
     if separator != ",":
         yield f"separator = {toml_value(separator)}"
     ours = _ours(grid)
-    columns = {name: header for name, header in ours.items() if name != header}
+    columns = {
+        name: header
+        for name, header in ours.items()
+        if name != header and name in COLUMNS[table]
+    }
+    if table == "patients":
+        columns |= _covariates(grid, ours["patient"])
+    if _has_decimal_commas(grid, ours):
+        yield 'decimal = ","'
     if _plain(ours.get("time", "")).removeprefix("time").startswith("h"):
         yield 'time_unit = "hour"'
     if columns:
         yield f"columns = {toml_inline(columns)}"
-    if table != "samples":
-        return
+    if table == "samples":
+        yield from _assays(grid, ours)
+
+
+def _assays(grid: Grid, ours: Mapping[str, str]) -> Iterator[str]:
     words = sorted(set(grid.cells[ours["assay"]])) if "assay" in ours else []
     meant = {word: _assay(word) for word in words if word and word not in ASSAYS}
     if meant:
         yield f"assays = {toml_inline(meant)}"
     elif not words:
         yield f"assay = {toml_value(OPEN)}"
+
+
+def _covariates(grid: Grid, patient: str) -> dict[str, str]:
+    """Return names for all covariates, if the file's own do not serve as such."""
+    headers = [str(name) for name in grid.cells.columns if name != patient]
+    names: dict[str, str] = {}
+    for number, header in enumerate(headers, 1):
+        name = re.sub(r"\W+", "_", header, flags=re.ASCII).strip("_")
+        fits = name.isidentifier() and name not in names
+        names[name if fits else f"covariate_{number}"] = header
+    return {} if list(names) == headers else names
+
+
+def _has_decimal_commas(grid: Grid, ours: Mapping[str, str]) -> bool:
+    """Tell whether numbers have a decimal comma, and none has a decimal point.
+
+    A comma before three digits may as well stand between thousands.
+    """
+    headers = [ours.get(name) for name in ("time", "level", "lloq", "dose")]
+    headers = [header for header in headers if header] or list(grid.cells.columns)
+    cells = pd.concat([grid.cells[header] for header in headers])
+    comma = cells.str.fullmatch(r"[<>]? ?\d+,(?!\d{3}$)\d+").any()
+    return bool(comma and not cells.str.fullmatch(r"[<>]? ?\d+\.\d+").any())
 
 
 def _assay(word: str) -> str:

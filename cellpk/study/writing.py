@@ -24,7 +24,7 @@ def write_study(
     study: "Study",
     folder: str | Path,
     *,
-    format: str = "tidy",  # noqa: A002
+    format: str = "tidy",
     ending: str = "",
 ) -> Path:
     """Write a study as files of a format and a study.toml that reads them.

@@ -143,10 +143,10 @@ def relative_days(source: Source, grid: Grid, name: str, *, rows: Mask) -> Float
     silent = there & (unit == "").to_numpy(bool)
     what = f"the unit of {name!r} is not stated"
     todo = "Give it in FRLTU, or say time_unit = 'hour' (or 'day') under [[data]]."
-    source.complain(grid, silent, column=name, what=what, todo=todo)
+    source.complain(grid, silent, column=name, what=what, todo=todo, rule="no_unit")
     wrong = there & np.isnan(lasts) & ~silent
     what, todo = "the unit of relative times is not known", nearest("", LASTS)
-    source.complain(grid, wrong, column="FRLTU", what=what, todo=todo)
+    source.complain(grid, wrong, column="FRLTU", what=what, todo=todo, rule="no_unit")
     return _settled(time * lasts, bad | silent | wrong)
 
 
@@ -200,12 +200,20 @@ def dated_days(source: Source, grid: Grid, clock: Clock, *, rows: Mask) -> Float
     if column:
         what = "the date is not one in ISO 8601"
         todo = "Export dates as 2024-01-31 or 2024-01-31T09:30, not as numbers."
-        source.complain(grid, dates.wrong, column=column, what=what, todo=todo)
+        source.complain(
+            grid, dates.wrong, column=column, what=what, todo=todo, rule="not_a_date"
+        )
     days, whole = days_between(dates, read_dates(starts_of(source, grid)))
     some = int((whole & rows).sum())
     if some and clock.exact:
         what = f"{some} times count whole days, for want of a clock time"
-        source.doubt(grid, what, "Give AFRLT, or clock times.", severity="note")
+        source.doubt(
+            grid,
+            what,
+            "Give AFRLT, or clock times.",
+            severity="note",
+            rule="whole_days",
+        )
     return _settled(days, dates.wrong)
 
 
@@ -239,5 +247,7 @@ def _counted_days(source: Source, grid: Grid, clock: Clock, rows: Mask) -> Float
     if column:
         what, todo = "there is no study day 0", "Day 1 is the day of the infusion."
         zero = rows & (day >= 0) & (day < 1)
-        source.complain(grid, zero, column=column, what=what, todo=todo)
+        source.complain(
+            grid, zero, column=column, what=what, todo=todo, rule="not_a_study_day"
+        )
     return np.where(rows, np.where(day >= 1, day - 1, day), np.nan)

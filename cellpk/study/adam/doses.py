@@ -64,12 +64,13 @@ def find_starts(source: Source, grids: Mapping[str, Sequence[Grid]]) -> None:
     """Find the date of each patient's first infusion.
 
     It is that of the first dose of the product (ADEX, ADPC), else the first of any
-    treatment (TRTSDTM or TRTSDT of ADSL), which may be lymphodepletion.
+    treatment (TRTSDTM or TRTSDT of ADSL), which may be lymphodepletion. Patients for
+    whom TRTSDT is blank, and of whom there is no dose, were never treated.
 
     Parameters
     ----------
     source : Source
-        Whose ``starts`` are filled.
+        Whose ``starts`` and ``untreated`` are filled.
     grids : mapping
         The grids by data set.
     """
@@ -77,9 +78,16 @@ def find_starts(source: Source, grids: Mapping[str, Sequence[Grid]]) -> None:
     for grid in grids.get("ADSL", ()):
         subjects |= _first_dates(grid, _TREATED, np.ones(len(grid.cells), bool))
     doses: dict[str, str] = {}
+    dosed: set[str] = set()
     for name in reversed(_DOSING):
-        here = _dose_dates(source, name, grids.get(name, ()))
-        doses |= here
+        for grid in grids.get(name, ()):
+            rows = _own_doses(source, name, grid)
+            dosed |= set(cells(grid, PATIENT)[rows])
+            doses |= _first_dates(grid, _clock(grid), rows)
+    for grid in grids.get("ADSL", ()):
+        if first_there(grid, *_TREATED.moments, *_TREATED.dates):
+            blank = (date_words(grid, _TREATED) == "").to_numpy(bool)
+            source.untreated |= set(cells(grid, PATIENT)[blank]) - dosed
     source.starts |= {**subjects, **doses}
     both = [name for name in doses if name in subjects]
     differ = [name for name in both if doses[name][:10] != subjects[name][:10]]
@@ -91,17 +99,18 @@ def find_starts(source: Source, grids: Mapping[str, Sequence[Grid]]) -> None:
             f"{doses[differ[0]]}): time 0 is the infusion"
         )
         todo = "Nothing, if TRTSDT is that of lymphodepletion; else name the 'product'."
-        source.doubt(grid, what, todo, column="TRTSDT")
+        source.doubt(grid, what, todo, column="TRTSDT", rule="reference_differs")
 
 
-def _dose_dates(source: Source, name: str, grids: Sequence[Grid]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for grid in grids:
-        dose = is_dose(grid) if name != "ADEX" else _is_record(grid)
-        mine = dose & ~_other_drug(source, grid)[0]
-        clock = _clock(grid)
-        found |= _first_dates(grid, clock, mine)
-    return found
+def _own_doses(source: Source, name: str, grid: Grid) -> Mask:
+    """Tell which records of a data set are doses of the product, of more than 0."""
+    dose = is_dose(grid) if name != "ADEX" else _is_record(grid)
+    nothing = parsing.numbers(_amount(grid)) == 0
+    return dose & ~_other_drug(source, grid)[0] & ~nothing
+
+
+def _amount(grid: Grid) -> pd.Series:
+    return cells(grid, "AMT", "AVAL", "EXDOSE", "DOSEA")
 
 
 def _first_dates(grid: Grid, clock: Clock, rows: Mask) -> dict[str, str]:
@@ -136,7 +145,7 @@ def read_doses(source: Source, rest: Rest, rows: Mask) -> None:
     other, drug = _other_drug(source, grid)
     rest.aside_by(rows & other, drug, "a dose of {!r}, which is not the product")
     _several(source, grid, drug[rest.left & rows])
-    given = cells(grid, "AMT", "AVAL", "EXDOSE", "DOSEA")
+    given = _amount(grid)
     nothing = parsing.numbers(given) == 0
     rest.aside(rows & nothing, "a dose of 0")
     here = rest.take(rows)
@@ -163,7 +172,7 @@ def _several(source: Source, grid: Grid, drugs: pd.Series) -> None:
     if len(each) > 1 and not source.options.product:
         what = f"doses of several treatments are read as infusions: {named(each)}"
         todo = "Name the CAR-T product under 'product': the others may be chemotherapy."
-        source.doubt(grid, what, todo, column="EXTRT")
+        source.doubt(grid, what, todo, column="EXTRT", rule="several_treatments")
 
 
 def read_exposure(source: Source, grid: Grid) -> None:

@@ -6,16 +6,24 @@ for population PK: a dose is a record among the levels, a record can be a copy m
 for analysis, and a level below its limit can have any number in AVAL.
 """
 
+import re
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cellpk.study import parsing
-from cellpk.study.adam.clocks import SAMPLED, elapsed, relative_days
+from cellpk.study.adam.clocks import (
+    SAMPLED,
+    date_words,
+    elapsed,
+    relative_days,
+    starts_of,
+)
 from cellpk.study.adam.doses import is_dose, read_doses
 from cellpk.study.adam.source import (
     NAMED,
+    NEVER,
     PATIENT,
     Mask,
     Rest,
@@ -29,6 +37,7 @@ from cellpk.study.adam.source import (
 )
 from cellpk.study.cdisc import assay_of
 from cellpk.study.columns import STATES
+from cellpk.study.dates import days_between, read_dates
 from cellpk.study.delivery import sheet_of
 from cellpk.study.file_sections import SamplesFile
 from cellpk.study.grid import Grid
@@ -38,6 +47,7 @@ PREFIX = {"ADPC": "PC", "ADLB": "LB", "ADPPK": "PC"}
 
 _UNIT = r"\(([^()]+)\)\s*$"
 _MADE = "made for analysis, DTYPE={!r}"
+_ANALYSIS = re.compile(r"ANL\d\dFL")
 _EXCLUSIONS = ("NCAXFL", "PKSUMXF", "EXCLFL")
 
 
@@ -66,6 +76,7 @@ def read_levels(source: Source, grid: Grid, name: str) -> None:
     rest.aside_by(copied, kind, "a copy made for analysis, DTYPE={!r}")
     assay = _assay(source, rest, PREFIX[name])
     results = _results(grid, PREFIX[name])
+    _of_untreated(rest, assay, results)
     time = elapsed(source, grid, SAMPLED, rows=rest.left)
     nominal = relative_days(source, grid, "NFRLT", rows=rest.left)
     untaken = (results["level"] == "").to_numpy(bool) & np.isnan(time)
@@ -77,6 +88,8 @@ def read_levels(source: Source, grid: Grid, name: str) -> None:
     rest.aside_by(made, kind, _MADE + ", without a time")
     here = rest.take(rest.left)
     if here.any():
+        if "AFRLT" in grid.cells:
+            _against_dates(source, grid, np.where(here, time, np.nan))
         time = _nominal_instead(source, grid, (time, nominal), here)
         excluded, reason = _excluded(source, grid, here)
         _doubts(source, grid, results, here & ~excluded)
@@ -96,12 +109,8 @@ def _assay(source: Source, rest: Rest, prefix: str) -> pd.Series:
     names = ("PARAMCD", f"{prefix}TESTCD", "DVID", "CMT")
     code = codes(grid, *names)
     method = codes(grid, f"{prefix}METHOD", "METHOD")
-    pairs = pd.DataFrame({"code": code, "method": method, "both": code + "/" + method})
-    each = pairs.drop_duplicates("both")
-    known = source.settings.known_assays
-    said = source.options.assays
-    found = assay_of(each["code"], each["method"], said, known=known)
-    assay = pairs["both"].map(dict(zip(each["both"], found, strict=True))).astype("str")
+    known, said = source.settings.known_assays, source.options.assays
+    assay = assay_of(code, method, said, known=known, units=_stated_unit(grid, prefix))
     none = (assay == "").to_numpy(bool)
     reason = f"{first_there(grid, *names) or 'PARAMCD'} {{!r}} is no assay"
     words = rest.aside_by(none, code, f"{reason} (map it under 'assays')")
@@ -140,6 +149,23 @@ def _results(grid: Grid, prefix: str) -> pd.DataFrame:
     )
 
 
+def _of_untreated(rest: Rest, assay: pd.Series, results: pd.DataFrame) -> None:
+    """Complain of CAR-T cells or transgene in patients who were never treated."""
+    if not rest.never.any():
+        return
+    known = rest.source.settings.known_assays
+    cells_or_gene = assay.isin([name for name, row in known.items() if row.kinetics])
+    read = parsing.levels(results["level"])
+    found = (read["level"] > 0) | read["state"].isin(["detected", "above"])
+    found = found & ~results["state"].isin(["below", "missing"])
+    wrong = rest.never & cells_or_gene.to_numpy(bool) & found.to_numpy(bool)
+    what = f"CAR-T cells or transgene {NEVER}"
+    todo = "Complete the doses or TRTSDT, or take the samples out."
+    rest.source.complain(
+        rest.grid, wrong, column=PATIENT, what=what, todo=todo, rule="never_infused"
+    )
+
+
 def _nominal_instead(
     source: Source, grid: Grid, times: tuple[np.ndarray, np.ndarray], here: Mask
 ) -> np.ndarray:
@@ -149,7 +175,9 @@ def _nominal_instead(
     if instead.any():
         what = f"{instead.sum()} samples have no actual time: the nominal one stands in"
         todo = "Give AFRLT or the date of the sample."
-        source.doubt(grid, what, todo, column=SAMPLED.column(grid))
+        source.doubt(
+            grid, what, todo, column=SAMPLED.column(grid), rule="planned_time_taken"
+        )
     return np.where(instead, nominal, time)
 
 
@@ -163,7 +191,13 @@ def _doubts(source: Source, grid: Grid, results: pd.DataFrame, here: Mask) -> No
             f"MDV=1 on {lost.sum()} records below the limit: NONMEM would ignore them, "
             "here they are read as below"
         )
-        source.doubt(grid, what, "Set MDV=0 for a fit with M3.", column="MDV")
+        source.doubt(
+            grid,
+            what,
+            "Set MDV=0 for a fit with M3.",
+            column="MDV",
+            rule="mdv_on_below",
+        )
     high = parsing.numbers(cells(grid, "DV", "AVAL"))
     high = high >= parsing.numbers(cells(grid, "ALLOQ"))
     odd = here & high & is_flagged(grid, "BLQFL")
@@ -173,13 +207,49 @@ def _doubts(source: Source, grid: Grid, results: pd.DataFrame, here: Mask) -> No
             f"{odd.sum()} levels at or above ALLOQ are flagged BLQFL='Y' (the first in "
             f"row {line}): read as below"
         )
-        source.doubt(grid, what, "Correct the one that is wrong.", column="BLQFL")
+        source.doubt(
+            grid,
+            what,
+            "Correct the one that is wrong.",
+            column="BLQFL",
+            rule="results_disagree",
+        )
+    _unflagged(source, grid, here)
     for flag in _EXCLUSIONS:
         some = int((here & is_flagged(grid, flag)).sum())
         if some and flag != source.options.exclusion_flag:
             what = f"{some} samples have {flag}='Y' and are used all the same"
             todo = f"Say exclusion_flag = '{flag}' under [[data]] to exclude them."
-            source.doubt(grid, what, todo, column=flag)
+            source.doubt(grid, what, todo, column=flag, rule="flag_not_used")
+
+
+def _unflagged(source: Source, grid: Grid, here: Mask) -> None:
+    """Say of samples that are not flagged for analysis, and used all the same."""
+    if source.options.analysis_flag:
+        return
+    for flag in filter(_ANALYSIS.fullmatch, map(str, grid.cells.columns)):
+        flagged = is_flagged(grid, flag)
+        some = int((here & ~flagged).sum())
+        if some and (here & flagged).any():
+            what = f"{some} samples without {flag}='Y' are used all the same"
+            todo = f"Say analysis_flag = '{flag}' under [[data]] to exclude them."
+            source.doubt(
+                grid, what, todo, column=flag, severity="note", rule="flag_not_used"
+            )
+
+
+def _against_dates(source: Source, grid: Grid, days: np.ndarray) -> None:
+    """Say where the relative time and the date of a sample are days apart."""
+    dates = read_dates(date_words(grid, SAMPLED))
+    dated, _ = days_between(dates, read_dates(starts_of(source, grid)))
+    apart = np.abs(days - dated) > 1
+    if apart.any():
+        what = (
+            f"AFRLT and the date of {apart.sum()} samples are more than a day apart "
+            f"(the first in row {grid.rows[apart][0]}): AFRLT is read"
+        )
+        todo = "Look at FRLTU, and whether AFRLT counts from the infusion."
+        source.doubt(grid, what, todo, column="AFRLT", rule="relative_against_date")
 
 
 def _add(
@@ -228,15 +298,21 @@ def _add(
 
 
 def _unit(source: Source, grid: Grid, prefix: str, wanted: Mask) -> pd.Series:
-    """Return the unit of each level, from its column or the end of PARAM."""
+    """Return the unit of each level; where a level has none, that is a problem."""
+    unit = _stated_unit(grid, prefix)
+    what = "the unit of the level is not stated"
+    todo = "Give it in AVALU, or at the end of PARAM: 'Interleukin 6 (pg/mL)'."
+    silent = np.asarray(wanted, bool) & (unit == "").to_numpy(bool)
+    source.complain(grid, silent, column="AVALU", what=what, todo=todo, rule="no_unit")
+    return unit
+
+
+def _stated_unit(grid: Grid, prefix: str) -> pd.Series:
+    """Return the unit of each record, from its column or the end of PARAM."""
     unit = cells(grid, "AVALU", "DVU", f"{prefix}STRESU")
     if (unit == "").any():
         said = cells(grid, "PARAM").str.extract(_UNIT)[0].fillna("")
         unit = unit.where(unit != "", said)
-    what = "the unit of the level is not stated"
-    todo = "Give it in AVALU, or at the end of PARAM: 'Interleukin 6 (pg/mL)'."
-    silent = np.asarray(wanted, bool) & (unit == "").to_numpy(bool)
-    source.complain(grid, silent, column="AVALU", what=what, todo=todo)
     return unit
 
 

@@ -1,6 +1,6 @@
 """ADRS, ADTTE, ADAE and ADCE as outcomes, ADCM as comedication."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from cellpk.study.adam.source import (
     is_flagged,
     literal,
 )
-from cellpk.study.cdisc import event_of
+from cellpk.study.cdisc import counted, event_of
 from cellpk.study.dates import days_between, read_dates
 from cellpk.study.delivery import sheet_of
 from cellpk.study.file_sections import ComedicationFile, OutcomesFile
@@ -105,7 +105,14 @@ def read_responses(source: Source, grid: Grid) -> None:
         rest.aside_by(code.isin(there[1:]).to_numpy(bool), code, reason)
         what = f"there are several best responses: {there[0]} is read"
         todo = "Say responses = { BOR = 'best_response' } to read another one."
-        source.doubt(grid, what, todo, column="PARAMCD", severity="note")
+        source.doubt(
+            grid,
+            what,
+            todo,
+            column="PARAMCD",
+            severity="note",
+            rule="several_best_responses",
+        )
     known = {**({} if "best_response" in said.values() else RESPONSES), **said}
     known = {"OVR": "response", "MRD": "mrd"} | known
     endpoint = code.map(known).astype("str").fillna("")
@@ -149,6 +156,17 @@ def events_told(source: Source, grid: Grid) -> pd.Series:
     return codes(grid, "PARAMCD").map(known).astype("str").fillna("")
 
 
+def deaths_told(source: Source, grids: Iterable[Grid]) -> set[str] | None:
+    """Return the patients whose death ADTTE tells, None where it tells of no deaths."""
+    found: set[str] | None = None
+    for grid in grids:
+        death = events_told(source, grid) == "death"
+        if death.any():
+            came = death & (parsing.numbers(cells(grid, "CNSR")) == 0)
+            found = (found or set()) | set(cells(grid, PATIENT)[came])
+    return found
+
+
 def read_events(source: Source, grid: Grid) -> None:
     """Read ADTTE: what happened (CNSR 0) and until when it had not (CNSR 1 or more).
 
@@ -174,7 +192,7 @@ def read_events(source: Source, grid: Grid) -> None:
     censored = parsing.numbers(cells(grid, "CNSR"))
     what, todo = "CNSR is neither 0 (event) nor 1 (censored)", "Correct it."
     wrong = here & ~((censored >= 0) & (censored % 1 == 0))
-    source.complain(grid, wrong, column="CNSR", what=what, todo=todo)
+    source.complain(grid, wrong, column="CNSR", what=what, todo=todo, rule="not_a_flag")
     _reversed(source, grid, endpoint, (here, censored))
     value = np.where(censored == 0, "1", "0")
     more = {
@@ -201,7 +219,7 @@ def _event_time(source: Source, grid: Grid, here: Mask) -> np.ndarray:
     what = "the unit of the time to the event is not stated"
     todo = "Give it in AVALU, or at the end of PARAM: 'Overall Survival (days)'."
     unknown = counted & np.isnan(lasts)
-    source.complain(grid, unknown, column="AVALU", what=what, todo=todo)
+    source.complain(grid, unknown, column="AVALU", what=what, todo=todo, rule="no_unit")
     value = parsing.numbers(text)
     what, todo = "AVAL is not a number", "Write a plain number."
     wrong = counted & np.isnan(value)
@@ -212,7 +230,7 @@ def _event_time(source: Source, grid: Grid, here: Mask) -> np.ndarray:
     if silent:
         what = f"AVAL of {silent} records counts from a start that is not stated"
         todo = "Give STARTDT or ADT; without them it is read as days after infusion."
-        source.doubt(grid, what, todo, column="AVAL")
+        source.doubt(grid, what, todo, column="AVAL", rule="no_start")
     return np.where(counted, value * lasts + np.nan_to_num(later), days)
 
 
@@ -237,7 +255,13 @@ def _reversed(
             f"CNSR looks reversed in {odd.sum()} of {here.sum()} records (the first in "
             f"row {line}): 1 is censored, 0 an event, and the description says else"
         )
-        source.doubt(grid, what, "Correct CNSR, or the description.", column="CNSR")
+        source.doubt(
+            grid,
+            what,
+            "Correct CNSR, or the description.",
+            column="CNSR",
+            rule="reversed_censoring",
+        )
 
 
 def read_adverse(source: Source, grid: Grid, name: str) -> None:
@@ -285,6 +309,10 @@ def read_adverse(source: Source, grid: Grid, name: str) -> None:
         more = {**about, "endpoint": what, "value": said}
         used = used | _add(source, grid, here, value=term, more=more)
     rest.take(used)
+    if n := int(rest.left.sum()):
+        what = f"{counted(n, 'event')} of CRS or ICANS without a grade: set aside"
+        todo = "A severity is no grade: give ATOXGR, or a column with the ASTCT grade."
+        source.doubt(grid, what, todo, column="ATOXGR", rule="ungraded_events")
     rest.aside(rest.left, "no toxicity grade")
 
 

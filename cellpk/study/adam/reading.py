@@ -10,7 +10,7 @@ from cellpk.study.adam.doses import find_starts, read_exposure
 from cellpk.study.adam.levels import read_levels
 from cellpk.study.adam.options import AdamOptions
 from cellpk.study.adam.outcomes import (
-    events_told,
+    deaths_told,
     read_adverse,
     read_drugs,
     read_events,
@@ -26,7 +26,7 @@ from cellpk.study.adam.source import (
 )
 from cellpk.study.adam.subjects import read_subjects
 from cellpk.study.assays import ASSAYS
-from cellpk.study.cdisc import assay_of, blanked, named
+from cellpk.study.cdisc import assay_of, blanked, capitals, named
 from cellpk.study.config import Settings
 from cellpk.study.delivery import Delivery
 from cellpk.study.exchange import Recognised
@@ -71,7 +71,7 @@ def read_folder(
     1
     """
     by_set: dict[str, list[Grid]] = {}
-    for grid in grids.values():
+    for grid in map(capitals, grids.values()):
         by_set.setdefault(dataset_of(grid), []).append(blanked(grid, options.blank))
     source = Source(options, settings, there=frozenset(by_set))
     find_starts(source, by_set)
@@ -91,13 +91,11 @@ def read_folder(
 
 def _readers(source: Source, by_set: Mapping[str, list[Grid]]) -> dict[str, Read]:
     """Return what reads each data set, given which others there are."""
-    told = any(
-        events_told(source, grid).eq("death").any() for grid in by_set.get("ADTTE", ())
-    )
+    deaths = deaths_told(source, by_set.get("ADTTE", ()))
     patients = "ADSL" not in by_set
 
     def subjects(source: Source, grid: Grid) -> None:
-        read_subjects(source, grid, deaths_told=told)
+        read_subjects(source, grid, deaths=deaths)
 
     def population(source: Source, grid: Grid) -> None:
         if "ADPC" in source.there:
@@ -149,7 +147,8 @@ def recognise(grids: Mapping[str, Grid]) -> Recognised | None:
     >>> found.section["assays"]
     {'CARGENE': '?'}
     """
-    mine = {file: grid for file, grid in grids.items() if is_adam(grid)}
+    spelt = {file: capitals(grid) for file, grid in grids.items()}
+    mine = {file: grid for file, grid in spelt.items() if is_adam(grid)}
     if not mine:
         return None
     section: dict[str, Any] = {"files": list(mine)}

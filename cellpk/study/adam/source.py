@@ -20,6 +20,7 @@ from cellpk.study.grid import Grid
 
 Mask = NDArray[np.bool_]
 PATIENT = "USUBJID"
+NEVER = "of a patient who was never treated"
 NAMED = 6
 """Up to so many codes are named in a sentence."""
 
@@ -56,6 +57,8 @@ class Source:
         Collects sheets, rows put aside, problems and doubts.
     starts : dict
         By patient, the date (ISO 8601) of the first infusion, where it is known.
+    untreated : set of str
+        The patients of ADSL without a treatment, of whom there is no dose either.
     there : frozenset of str
         The data sets that were delivered.
     unknown : dict
@@ -74,11 +77,19 @@ class Source:
     settings: Settings
     delivery: Delivery = field(default_factory=Delivery)
     starts: dict[str, str] = field(default_factory=dict)
+    untreated: set[str] = field(default_factory=set)
     there: frozenset[str] = frozenset()
     unknown: dict[str, list[str]] = field(default_factory=dict)
 
     def complain(
-        self, grid: Grid, wrong: Mask, *, column: str, what: str, todo: str
+        self,
+        grid: Grid,
+        wrong: Mask,
+        *,
+        column: str,
+        what: str,
+        todo: str,
+        rule: str = "",
     ) -> None:
         """Note as impossible what stands in a column of some rows.
 
@@ -96,7 +107,7 @@ class Source:
         columns = {"patient": PATIENT}
         section = TableFile.model_construct(file=grid.file, columns=columns)
         sheet = sheet_of(grid, section)
-        sheet.complain(wrong, what, todo, column=column)
+        sheet.complain(wrong, what, todo, column=column, rule=rule)
         self.delivery.problems += sheet.problems
 
     def doubt(
@@ -107,6 +118,7 @@ class Source:
         *,
         column: str = "",
         severity: Severity = "warning",
+        rule: str = "",
     ) -> None:
         """Note something doubtful of a file.
 
@@ -120,13 +132,17 @@ class Source:
         >>> source.delivery.doubts[0].severity
         'warning'
         """
-        problem = Problem(what, todo, severity, file=grid.file, column=column)
+        problem = Problem(
+            what, todo, severity, file=grid.file, column=column, rule=rule
+        )
         self.delivery.doubts.append(problem)
 
 
 @dataclass
 class Rest:
     """The rows of a grid that are not read yet; each is taken or put aside once.
+
+    Those of patients who were never treated are put aside at once (``never``).
 
     Examples
     --------
@@ -142,9 +158,13 @@ class Rest:
     source: Source
     grid: Grid
     left: Mask = field(init=False)
+    never: Mask = field(init=False)
 
     def __post_init__(self) -> None:
         self.left = np.ones(len(self.grid.cells), dtype=bool)
+        patients = cells(self.grid, PATIENT)
+        self.never = patients.isin(self.source.untreated).to_numpy(bool)
+        self.aside(self.never, NEVER)
 
     def take(self, rows: Mask) -> Mask:
         """Return which of the rows were left; they are not any more."""

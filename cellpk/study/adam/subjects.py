@@ -19,6 +19,7 @@ from cellpk.study.adam.source import (
     first_there,
     in_words,
 )
+from cellpk.study.cdisc import named
 from cellpk.study.delivery import sheet_of
 from cellpk.study.file_sections import OutcomesFile, PatientsFile
 from cellpk.study.grid import Grid
@@ -67,14 +68,14 @@ def chosen(
             and not _DATE.fullmatch(name)
             and (cells(grid, name) != "").any()
         }
-    named = said if isinstance(said, Mapping) else {n.lower(): n for n in said}
-    for name in named.values():
+    wanted = said if isinstance(said, Mapping) else {n.lower(): n for n in said}
+    for name in wanted.values():
         if name not in grid.cells:
             what = "there is no column of the covariate that is chosen"
             todo = nearest(name, grid.cells.columns)
             problem = Problem(what, todo, file=grid.file, column=name, value=name)
             source.delivery.problems.append(problem)
-    return {ours: theirs for ours, theirs in named.items() if theirs in grid.cells}
+    return {ours: theirs for ours, theirs in wanted.items() if theirs in grid.cells}
 
 
 def add_patients(
@@ -112,11 +113,11 @@ def add_patients(
     source.delivery.add("patients", sheet_of(narrow, section, rows=rows, more=more))
 
 
-def read_subjects(source: Source, grid: Grid, *, deaths_told: bool) -> None:
+def read_subjects(source: Source, grid: Grid, *, deaths: set[str] | None) -> None:
     """Read ADSL: one patient a row.
 
-    Who never started treatment (TRTSDT or TRTSDTM is there and blank) is put aside.
-    The day last seen (LSTALVDT, else EOSDT, else DTHDT) becomes ``last_contact``.
+    Who was never treated (``Source.untreated``) is put aside. The day last seen
+    (LSTALVDT, else EOSDT, else DTHDT) becomes ``last_contact``.
 
     Parameters
     ----------
@@ -124,14 +125,11 @@ def read_subjects(source: Source, grid: Grid, *, deaths_told: bool) -> None:
         Collects what is read.
     grid : Grid
         The data set.
-    deaths_told : bool
-        Whether ADTTE tells deaths: then those of ADSL are not read a second time.
+    deaths : set of str, optional
+        The patients whose death ADTTE tells, where it tells of deaths: then those of
+        ADSL are not read a second time.
     """
     rest = Rest(source, grid)
-    starts = first_there(grid, "TRTSDT", "TRTSDTM")
-    if starts:
-        never = (cells(grid, "TRTSDT", "TRTSDTM") == "").to_numpy(bool)
-        rest.aside(never, f"never treated: {starts} is blank")
     here = rest.take(rest.left)
     names = chosen(source, grid)
     more: dict[str, pd.Series] = {}
@@ -140,8 +138,26 @@ def read_subjects(source: Source, grid: Grid, *, deaths_told: bool) -> None:
     add_patients(source, grid, here, names=names, more=more)
     dated = cells(grid, *_DEATH.moments, *_DEATH.dates) != ""
     died = here & dated.to_numpy(bool)
-    if died.any() and not deaths_told:
+    if deaths is not None:
+        _compare_deaths(source, grid, died, here & cells(grid, PATIENT).isin(deaths))
+    elif died.any():
         _add_deaths(source, grid, died)
+
+
+def _compare_deaths(source: Source, grid: Grid, died: Mask, told: Mask) -> None:
+    """Tell of deaths that stand in one of ADSL and ADTTE only; ADTTE is read."""
+    column = first_there(grid, *_DEATH.moments, *_DEATH.dates)
+    if not column:
+        return
+    for rows, one, other in (
+        (died & ~told, "ADSL", "ADTTE"),
+        (told & ~died, "ADTTE", "ADSL"),
+    ):
+        patients = cells(grid, PATIENT)[np.asarray(rows, dtype=bool)]
+        if len(patients):
+            what = f"patients who died by {one} and not by {other}: {named(patients)}"
+            todo = "ADTTE is read: correct the one that is wrong."
+            source.doubt(grid, what, todo, column=column, rule="deaths_disagree")
 
 
 def _add_deaths(source: Source, grid: Grid, rows: Mask) -> None:

@@ -19,6 +19,7 @@ from cellpk.study.adam.writing_outcomes import (
 from cellpk.study.dataset import Dataset
 from cellpk.study.delivery import TABLES
 from cellpk.study.exchange import Export
+from cellpk.study.sdtm.variables import LABELS
 
 if TYPE_CHECKING:
     from cellpk.study.study import Study
@@ -61,9 +62,14 @@ def about_covariates(study: "Study") -> dict[str, tuple[str, str]]:
     """Return label and meaning of each covariate, by the name it is written by."""
     units = study.settings.units
     return {
-        theirs: (label_of(ours.replace("_", " ").capitalize()), _meaning(ours, units))
+        theirs: (_label(ours, theirs), _meaning(ours, units))
         for ours, theirs in covariate_names(study).items()
     }
+
+
+def _label(ours: str, theirs: str) -> str:
+    """Return what CDISC calls a covariate, or else its name in words."""
+    return LABELS.get(theirs) or label_of(ours.replace("_", " ").capitalize())
 
 
 def _meaning(name: str, units: Any) -> str:

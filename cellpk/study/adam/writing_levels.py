@@ -8,7 +8,7 @@ import pandas as pd
 from cellpk.study.adam.names import codes_of, labels_of
 from cellpk.study.adam.source import in_words
 from cellpk.study.sdtm.variables import study_days
-from cellpk.study.sdtm.writing_findings import domain_of
+from cellpk.study.sdtm.writing_findings import domain_of, specimen_terms
 
 if TYPE_CHECKING:
     from cellpk.study.study import Study
@@ -51,7 +51,7 @@ def level_rows(study: "Study", samples: pd.DataFrame, prefix: str) -> pd.DataFra
             "USUBJID": samples["patient"],
             "PARAMCD": samples["assay"].map(code),
             "PARAM": samples["assay"].map(label),
-            f"{prefix}SPEC": samples["specimen"],
+            f"{prefix}SPEC": specimen_terms(samples["specimen"]),
             "AVISIT": samples["visit"],
             "NFRLT": samples["nominal_time"],
             "AFRLT": samples["time"],

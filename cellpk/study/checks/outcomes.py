@@ -73,6 +73,17 @@ def mixed_criteria(draft: Draft) -> Iterator[Problem]:
 
 
 @check
+def several_evaluators(draft: Draft) -> Iterator[Problem]:
+    """Find kinds of outcome that were assessed by several evaluators."""
+    for endpoint, words in draft.outcomes.groupby("endpoint")["evaluator"]:
+        each = [word or "nobody named" for word in words.unique()]
+        if len(each) > 1:
+            what = f"{endpoint!r} was assessed by several evaluators: {', '.join(each)}"
+            todo = "Keep the values of one; for SDTM and ADaM, 'evaluator' says whose."
+            yield Problem(what, todo, "warning", column="evaluator")
+
+
+@check
 def several_values_at_once(draft: Draft) -> Iterator[Problem]:
     """Find patients with two values of one outcome at the same time."""
     key = ["patient", "endpoint", "time", "criteria", "evaluator"]
@@ -113,6 +124,34 @@ def best_response_contradicted(draft: Draft) -> Iterator[Problem]:
 
 
 _UNCONFIRMED = "Nothing, if the better assessment was not confirmed."
+
+
+@check
+def progressions_contradicted(draft: Draft) -> Iterator[Problem]:
+    """Find progressions that the responses contradict, as where CNSR is reversed."""
+    rows = draft.outcomes[["patient", "endpoint", "value", "time"]].dropna()
+    said = rows[rows["endpoint"] == "progression"]
+    responses = rows[(rows["endpoint"] == "response") & (rows["value"] != "NE")]
+    pairs = said.merge(responses, on="patient", suffixes=("", "_response"))
+    worse = pairs["value_response"] == "PD"
+    unsaid = (pairs["value"] == "0") & worse & (pairs["time_response"] <= pairs["time"])
+    untrue = (
+        (pairs["value"] == "1") & ~worse & (pairs["time_response"] == pairs["time"])
+    )
+    for row in pairs[unsaid | untrue].drop_duplicates("patient").to_dict("records"):
+        what = (
+            f"progression is {row['value']} on day {row['time']:g}, but the response "
+        )
+        what += f"is {row['value_response']} on day {row['time_response']:g}"
+        todo = "Correct the one that is wrong: 1 is an event, where CNSR of ADaM is 0."
+        yield Problem(
+            what,
+            todo,
+            "warning",
+            patient=row["patient"],
+            column="value",
+            value=row["value"],
+        )
 
 
 @check

@@ -4,11 +4,19 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 from cellpk.errors import Problem
+from cellpk.study import parsing
 from cellpk.study.checks.draft import Draft
 from cellpk.study.checks.registry import check
+
+MOST = 0.5
+"""Above this share of numbers, a covariate is rather one of numbers than of words."""
+
+NAMED = 3
+"""Up to so many of the other values are named."""
 
 _SPELLING = "Check the spelling of the patient in all tables."
 
@@ -41,6 +49,32 @@ def patients_without_samples(draft: Draft) -> Iterator[Problem]:
             what = f"no usable sample of the main assay, {main}"
             todo = f"Nothing, if none was taken: {main} metrics leave the patient out."
             yield Problem(what, todo, "warning", patient=patient)
+
+
+@check
+def covariates_partly_numbers(draft: Draft) -> Iterator[Problem]:
+    """Find covariates that are read as words though most values are numbers."""
+    patients = draft.patients
+    for name in map(str, patients.columns[1:]):
+        if pd.api.types.is_numeric_dtype(patients[name]):
+            continue
+        text = patients[name].dropna().astype("str").reset_index(drop=True)
+        if text.empty:
+            continue
+        number = np.isfinite(parsing.numbers(text))
+        comma = np.isfinite(parsing.numbers(text, decimal=",")) & ~number
+        # Codes such as 007 are words.
+        coded = text.str.match(r"[+-]?0\d").any()
+        if coded or (number | comma).mean() <= MOST or number.all():
+            continue
+        odd = text[~number].unique()
+        more = ", ..." if len(odd) > NAMED else ""
+        what = f"{name!r} is read as words, since some of its values are no numbers: "
+        what += ", ".join(map(repr, odd[:NAMED])) + more
+        todo = "Correct or empty these cells, if it is a number."
+        if comma.any():
+            todo = "Say decimal = ',' of the file in study.toml, if they are numbers."
+        yield Problem(what, todo, "warning", column=name)
 
 
 def plain_id(patient: str) -> str:

@@ -52,7 +52,11 @@ def car_t_before_infusion(draft: Draft) -> Iterator[Problem]:
 @check
 def off_schedule(draft: Draft) -> Iterator[Problem]:
     """Find samples that lie days off their visit and nearer to another one."""
-    planned = draft.used.dropna(subset="nominal_time")
+    # The visits of a patient who was infused again may count from either infusion.
+    again = draft.infusions.loc[draft.infusions["time"] > 0, "patient"]
+    named = pd.Series(draft.visit_day).mask(draft.used["patient"].isin(again))
+    days = draft.used["nominal_time"].fillna(named)
+    planned = draft.used.assign(nominal_time=days).dropna(subset="nominal_time")
 
     def what(sample: Sample) -> str:
         assay, visit, day = (sample[n] for n in ("assay", "nominal_time", "time"))

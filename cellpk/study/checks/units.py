@@ -17,6 +17,11 @@ FEWEST = 3
 FEW_LEVELS = 10
 """Levels from which on something is said of all of them."""
 
+COPIES_PER_CELL = 20
+MOST_COPIES = COPIES_PER_CELL * 1e6 / 6.6
+"""Copies/ug of DNA, of 6.6 pg in a diploid cell, that no patient's cells hold: products
+are released with five vector copies per cell or fewer."""
+
 FAHRENHEIT = (95.0, 110.0)
 """What a body's temperature can be in degrees Fahrenheit, and in none of Celsius."""
 
@@ -86,6 +91,16 @@ def shares_above_all(draft: Draft) -> Iterator[Problem]:
     for _, rows, some, verb in by_assay(over):
         what = f"{some} {verb} above 100 %"
         yield told(rows, what, "Check the level and its unit.")
+
+
+@check
+def copies_beyond_the_dna(draft: Draft) -> Iterator[Problem]:
+    """Find more copies than the DNA holds if every cell had twenty."""
+    samples = draft.kinetic[draft.kinetic["unit"] == "copies/ug"]
+    for _, rows, some, verb in by_assay(samples[samples["level"] > MOST_COPIES]):
+        what = f"{some} {verb} above {MOST_COPIES:,.0f} copies/ug, {COPIES_PER_CELL} "
+        what += "copies in every cell"
+        yield told(rows, what, "Check the unit: copies per ng, or per mL of blood?")
 
 
 @check

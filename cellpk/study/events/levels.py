@@ -144,7 +144,8 @@ def settled(
     """Put together what the columns of a file say of its samples.
 
     MDV=1 makes no difference where a sample is below or above a limit: it was taken and
-    has a result. Where a row has a level, MDV=1 excludes it, with that reason.
+    has a result. Where a row has a level, MDV=1 excludes it, with that reason; a
+    negative number is none, and with MDV=1 it is a sample without a result.
 
     Parameters
     ----------
@@ -166,8 +167,11 @@ def settled(
     censored = beyond.below | beyond.above
     _doubts(records, here, dv, beyond=beyond)
     logged = _looks_logged(records, here & ~censored, dv)
-    number = ~dv.blank & ~(censored & ~beyond.measured) & ~logged
-    text = _as_text(dv, log=records.section.dv == "log")
+    logarithm = records.section.dv == "log"
+    # Codes such as -99 stand where a run takes DV as missing: they are no level.
+    code = here & dv.ignored & (dv.level < 0) & dv.untold & (not logarithm)
+    number = ~dv.blank & ~(censored & ~beyond.measured) & ~logged & ~code
+    text = _as_text(dv, log=logarithm)
     level = text.where(number, "")
     detected = records.text("detected")
     level = level.where(detected == "", detected)
@@ -177,6 +181,7 @@ def settled(
     state = np.where(beyond.above, "above", state)
     state = np.where(dv.untold, state, stated)
     by_mdv = here & dv.ignored & ~dv.blank & ~censored & dv.untold & ~dv.excluded
+    by_mdv &= ~code
     by_100 = here & (dv.mdv == 100) & dv.untold & ~dv.excluded
     reason = records.text("reason")
     reason = reason.mask(by_mdv & (reason == ""), "MDV=1")
@@ -266,7 +271,7 @@ def _looks_logged(records: Records, here: Mask, dv: Observed) -> Mask:
     if records.section.dv == "log":
         return nothing
     known = here & np.isfinite(number)
-    negative = known & (number < 0)
+    negative = known & (number < 0) & ~dv.ignored
     todo = "Say dv = 'log' in [[data]] if DV is the natural logarithm of the level."
     usual = [word.casefold() for word in records.section.names["log_level"]]
     if name.casefold() in usual:

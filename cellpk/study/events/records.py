@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellpk.errors import Problem, Severity
+from cellpk.study import parsing
 from cellpk.study.delivery import Delivery
 from cellpk.study.events.section import EventFiles
 from cellpk.study.file_sections import TableFile
@@ -224,6 +225,7 @@ def opened(grid: Grid, section: EventFiles, delivery: Delivery) -> Records | Non
     grid = _without_ignored(grid, section, delivery)
     there = [str(name) for name in grid.cells.columns]
     headers = section.headers(there)
+    grid = _with_whole_ids(grid, headers.get("patient", ""))
     records = Records(grid, section, delivery, headers)
     wanted = [
         section.columns.get(role, section.names[role][0])
@@ -261,6 +263,24 @@ def _without_ignored(grid: Grid, section: EventFiles, delivery: Delivery) -> Gri
     rows = ignored.to_numpy(bool)
     delivery.put_aside(grid, rows, f"begins with {sign}, as IGNORE={sign} leaves out")
     return _rows_of(grid, ~rows)
+
+
+def _with_whole_ids(grid: Grid, header: str) -> Grid:
+    """Write an ID such as 1.0000E+00, as NONMEM's tables have it, as a whole number.
+
+    Only in a column that is called ID: a run takes it as a number.
+    """
+    if header.casefold() != "id":
+        return grid
+    text = grid.cells[header]
+    number = parsing.numbers(text)
+    odd = np.isfinite(number) & text.str.contains("[.eE]").to_numpy(bool)
+    odd &= (np.abs(number) < 2**53) & (number % 1 == 0)
+    if not odd.any():
+        return grid
+    ids = text.to_numpy(dtype=object, copy=True)
+    ids[odd] = [str(int(value)) for value in number[odd]]
+    return replace(grid, cells=grid.cells.assign(**{header: ids}).astype("str"))
 
 
 def _marked(records: Records) -> None:
@@ -307,7 +327,8 @@ def events_of(records: Records, *, both: bool) -> Events:
         what = (
             "EVID is blank: a row with an amount is read as a dose, others as samples"
         )
-        records.doubt(blank, what, todo, role="evid")
+        empty = (records.text("evid") == "").to_numpy(bool)
+        records.doubt(empty, what, todo, role="evid")
     evid = np.where(blank, dosed, said).astype(np.float64)
     # An infusion whose dose nobody knows is no dose to NONMEM, but it is one to us.
     unknown = (evid == 2) & (records.text("record") == "infusion").to_numpy(bool)

@@ -87,8 +87,8 @@ def rows_of(study: "Study") -> pd.DataFrame:
     there = {*samples["patient"], *infusions["patient"]}
     lonely = pd.Series([name for name in number if name not in there], dtype="str")
     others = pd.DataFrame({"patient": lonely, "time": 0.0, "record": "patient"})
-    # An infusion stands before the sample of the same time, which is one before it.
-    rows = _stacked([infusions.assign(record="infusion"), samples, others])
+    # A sample at the time of an infusion was drawn before it, as everywhere in cellpk.
+    rows = _stacked([samples, infusions.assign(record="infusion"), others])
     dv = rows["level"].mask(rows["state"].isin(["below", "detected"]), rows["lloq"])
     dv = dv.mask(rows["state"] == "above", rows["uloq"])
     unused = (rows["record"] != "sample") | rows["excluded"] | dv.isna()

@@ -44,8 +44,9 @@ def add_deaths(
     >>> delivery.sheets["outcomes"][0].text("time").tolist()
     ['30.0']
     """
-    told = pd.Series(dtype="float64")
+    told, asked = pd.Series(dtype="float64"), False
     for part in (part for part in domains if part.name == "DM"):
+        asked |= "DTHFL" in part or "DTHDTC" in part
         known, _ = subjects.known(part)
         flag = (part.text("DTHFL").str.upper() == "Y").to_numpy(bool)
         dead = known & (flag | (part.text("DTHDTC") != "").to_numpy(bool))
@@ -55,7 +56,8 @@ def add_deaths(
         days = pd.Series(times.days[dead], index=part.subjects[dead])
         told = pd.concat([told, days]) if len(told) else days
     for part in (part for part in domains if part.name == "DS"):
-        _add_disposition(part, subjects, section, told=told, delivery=delivery)
+        more = (told, asked)
+        _add_disposition(part, subjects, section, more=more, delivery=delivery)
 
 
 def _add_disposition(
@@ -63,10 +65,11 @@ def _add_disposition(
     subjects: Subjects,
     section: SdtmFiles,
     *,
-    told: pd.Series,
+    more: tuple[pd.Series, bool],
     delivery: Delivery,
 ) -> None:
-    """Add the deaths of DS of which DM does not know."""
+    """Add the deaths of DS of which DM does not know, though it could tell them."""
+    told, asked = more
     term = part.own("DECOD").where(lambda text: text != "", part.own("TERM"))
     dead = (term.str.upper() == "DEATH").to_numpy(bool)
     delivery.put_aside(part.grid, ~dead, "disposition other than death")
@@ -79,11 +82,22 @@ def _add_disposition(
     said = part.subjects.map(told[~told.index.duplicated()]).to_numpy(float)
     differ = twice & (np.abs(times.days - said) >= 1)
     what = "{n} of a death on another day than DM tells"
-    part.doubt(differ, what, "The day of DM is read.", column=date, to=delivery)
+    part.doubt(
+        differ,
+        what,
+        "The day of DM is read.",
+        column=date,
+        to=delivery,
+        rule="deaths_disagree",
+    )
     again = part.subjects.where(dead & ~twice, "").duplicated().to_numpy(bool)
     again = again & dead & ~twice
     delivery.put_aside(part.grid, again, "the death that another record tells")
     rows = dead & ~twice & ~again
+    what = "{n} of a death in DS that DM does not tell: it is read"
+    todo = "Correct DM (DTHFL, DTHDTC) or the disposition."
+    silent, column = rows & asked, f"{part.name}DECOD"
+    part.doubt(silent, what, todo, column=column, to=delivery, rule="deaths_disagree")
     tell_times(part, times, delivery, rows=rows, date=date)
     _add(part, subjects, section, rows=rows, times=times, to=delivery)
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellpk.errors import Problem, Severity, nearest
-from cellpk.study.cdisc import blanked, domain, named
+from cellpk.study.cdisc import blanked, capitals, counted, domain, named
 from cellpk.study.delivery import Delivery, sheet_of
 from cellpk.study.file_sections import PatientsFile, TableFile
 from cellpk.study.grid import Grid
@@ -99,7 +99,14 @@ class Domain:
         return (self.own("STAT").str.upper() != "NOT DONE").to_numpy(bool)
 
     def complain(
-        self, rows: Mask, what: str, todo: str, *, column: str, to: Delivery
+        self,
+        rows: Mask,
+        what: str,
+        todo: str,
+        *,
+        column: str,
+        to: Delivery,
+        rule: str = "",
     ) -> None:
         """Add a problem for each of some rows, many equal ones in one sentence.
 
@@ -113,7 +120,7 @@ class Domain:
         """
         section = PatientsFile(file=self.grid.file, columns={"patient": "USUBJID"})
         sheet = sheet_of(self.grid, section)
-        sheet.complain(rows, what, todo, column=column)
+        sheet.complain(rows, what, todo, column=column, rule=rule)
         to.problems += sheet.problems
 
     def doubt(
@@ -125,6 +132,7 @@ class Domain:
         to: Delivery,
         column: str = "",
         severity: Severity = "warning",
+        rule: str = "",
     ) -> None:
         """Add one doubt on some rows; "{n}" in its sentence is how many they are.
 
@@ -151,19 +159,9 @@ class Domain:
                 row=int(self.grid.rows[where[0]]),
                 patient=patients[0] if len(set(patients)) == 1 else "",
                 column=column,
+                rule=rule,
             )
         )
-
-
-def counted(n: int, word: str) -> str:
-    """Return a number with its word.
-
-    Examples
-    --------
-    >>> counted(1, "record"), counted(2, "record")
-    ('1 record', '2 records')
-    """
-    return f"{n} {word}" if n == 1 else f"{n} {word}s"
 
 
 def add_sheet(
@@ -232,7 +230,7 @@ def domains_of(
     """
     domains: list[Domain] = []
     supplements: list[Grid] = []
-    for grid in (blanked(grid, section.blank) for grid in grids):
+    for grid in (blanked(capitals(grid), section.blank) for grid in grids):
         if {"RDOMAIN", "QNAM", "QVAL"} <= set(grid.cells.columns):
             supplements.append(grid)
             continue

@@ -297,7 +297,21 @@ def _tell_ungraded(part: Domain, rows: Mask, rest: Mask, to: Delivery) -> None:
     severe = (part.own("SEV") != "").to_numpy(bool)
     what = "{n} of events with a severity and no grade: set aside"
     todo = "A severity is no grade: give --TOXGR, or a qualifier with the ASTCT grade."
-    part.doubt(rows & severe, what, todo, column=f"{part.name}SEV", to=to)
+    part.doubt(
+        rows & severe,
+        what,
+        todo,
+        column=f"{part.name}SEV",
+        to=to,
+        rule="ungraded_events",
+    )
     what = "{n} of events without a grade: set aside"
-    part.doubt(rows & ~severe, what, todo, column=f"{part.name}TOXGR", to=to)
+    part.doubt(
+        rows & ~severe,
+        what,
+        todo,
+        column=f"{part.name}TOXGR",
+        to=to,
+        rule="ungraded_events",
+    )
     to.put_aside(part.grid, rows & rest, "an event without a grade")

@@ -141,8 +141,16 @@ def _exposure(
             "Say zero_dose = 'not given' where nothing was infused, 'given' where the "
             "dose is not known."
         )
-        part.complain(open_, what, todo, column=column, to=delivery)
+        part.complain(open_, what, todo, column=column, to=delivery, rule="dose_of_0")
     what, todo = "{n} of infusions with dose 0: without a dose", "Give it if known."
-    part.doubt(ours & zero, what, todo, column=column, severity="note", to=delivery)
+    part.doubt(
+        ours & zero,
+        what,
+        todo,
+        column=column,
+        severity="note",
+        to=delivery,
+        rule="dose_of_0",
+    )
     other = given & ~treatments.isin(product).to_numpy(bool)
     return Exposure(part, ours, other, doses.mask(zero, ""))

@@ -65,16 +65,17 @@ def add_findings(
     mapped = False
     for part in findings:
         codes = part.own("TESTCD")
-        assay = assay_of(codes, part.own("METHOD"), section.assays, known=assays)
+        method, unit = part.own("METHOD"), part.either("STRESU", "ORRESU")
+        assay = assay_of(codes, method, section.assays, known=assays, units=unit)
         unmapped = (assay == "").to_numpy(bool)
         for code in codes[unmapped].unique():
             reason = f"test code {code} is mapped to no assay"
             delivery.put_aside(part.grid, unmapped & (codes == code).to_numpy(), reason)
         rows = ~unmapped
         mapped |= bool(rows.any())
-        rows = _of_patients(
-            part, subjects, rows, assay=assay, assays=assays, to=delivery
-        )
+        kinetic = assay.isin([name for name, row in assays.items() if row.kinetics])
+        found = kinetic.to_numpy(bool) & _positive(_results(part, section))
+        rows = _of_patients(part, subjects, rows, found=found, to=delivery)
         _add_samples(part, subjects, section, assay=assay, rows=rows, delivery=delivery)
     if findings and not mapped:
         codes = pd.concat([part.own("TESTCD") for part in findings]).unique()
@@ -84,27 +85,34 @@ def add_findings(
         delivery.problems.append(Problem(what, todo, file=findings[0].grid.file))
 
 
+def _positive(results: pd.DataFrame) -> Mask:
+    """Tell in which samples something was found."""
+    read = parsing.levels(level_texts(results))
+    found = (read["level"] > 0) | read["state"].isin(["detected", "above"])
+    return found.to_numpy(bool)
+
+
 def _of_patients(
-    part: Domain,
-    subjects: Subjects,
-    rows: Mask,
-    *,
-    assay: pd.Series,
-    assays: Mapping[str, Assay],
-    to: Delivery,
+    part: Domain, subjects: Subjects, rows: Mask, *, found: Mask, to: Delivery
 ) -> Mask:
-    """Return which records are of patients of the study; tell of the others."""
+    """Return which records are of patients of the study; tell of the others.
+
+    ``found`` are those with CAR-T cells or transgene, which only the infused have;
+    other samples of patients who were never infused, as of screening, are set aside.
+    """
     known, nobody = subjects.known(part)
     what = "neither DM nor the infusions name this patient"
     todo = "Add the patient to DM, or correct USUBJID."
-    part.complain(nobody & rows, what, todo, column="USUBJID", to=to)
+    part.complain(
+        nobody & rows, what, todo, column="USUBJID", to=to, rule="unknown_patient"
+    )
     never = rows & ~known & ~nobody
-    kinetic = assay.isin([name for name, row in assays.items() if row.kinetics])
-    positive = never & kinetic.to_numpy(bool)
     what = f"CAR-T cells or transgene of {NEVER}"
     todo = "Complete the infusions, or take the samples out."
-    part.complain(positive, what, todo, column="USUBJID", to=to)
-    to.put_aside(part.grid, never & ~positive, f"of {NEVER}")
+    part.complain(
+        never & found, what, todo, column="USUBJID", to=to, rule="never_infused"
+    )
+    to.put_aside(part.grid, never & ~found, f"of {NEVER}")
     return rows & known
 
 
@@ -130,7 +138,8 @@ def _add_samples(
     nominal, exact = nominal_times(
         part, subjects, section, rows=rows, delivery=delivery
     )
-    days = _taken(part, times, (nominal, exact), rows, delivery)
+    again = part.subjects.isin(subjects.again).to_numpy(bool)
+    days = _taken(part, times, (nominal, exact), rows, delivery, again=again)
     timed = np.isfinite(days)
     _untimed(part, times, results, rows=rows & ~timed, delivery=delivery)
     rows = rows & timed
@@ -205,8 +214,13 @@ def _taken(
     planned: tuple[Floats, Mask],
     rows: Mask,
     delivery: Delivery,
+    *,
+    again: Mask,
 ) -> Floats:
-    """Return when samples were taken, helped by their plan where clocks are wanting."""
+    """Return when samples were taken, helped by their plan where clocks are wanting.
+
+    A sample before a later dose (``again``) is not one before the first.
+    """
     nominal, exact = planned
     date = part.called("DTC")
     days = times.days
@@ -215,17 +229,28 @@ def _taken(
     days = np.where(helped, nominal, days)
     what = (
         "{n} without a clock time, or of patients without one of the infusion: counted "
-        f"in whole days, {int(helped.sum())} of them at their planned time of that day"
+        "in whole days"
     )
+    if helped.any():
+        what += f", {int(helped.sum())} of them at their planned time of that day"
     todo = "infusion_clock = 'HH:MM' says the time of infusions given by date alone."
-    part.doubt(rows & times.whole, what, todo, column=date, to=delivery)
-    late = rows & before_dose(part) & ~times.whole & (times.days > 0)
+    part.doubt(
+        rows & times.whole, what, todo, column=date, to=delivery, rule="whole_days"
+    )
+    late = rows & before_dose(part) & ~times.whole & (times.days > 0) & ~again
     what = "{n} marked as taken before the dose, but after the infusion by their time"
-    part.doubt(late, what, "Correct the time or the mark.", column=date, to=delivery)
+    part.doubt(
+        late,
+        what,
+        "Correct the time or the mark.",
+        column=date,
+        to=delivery,
+        rule="before_dose_mark",
+    )
     unknown = rows & ~np.isfinite(days) & np.isfinite(nominal) & ~times.wrong
     what = "{n} without a full date: their planned time is taken"
     todo = "Give the date if it is known."
-    part.doubt(unknown, what, todo, column=date, to=delivery)
+    part.doubt(unknown, what, todo, column=date, to=delivery, rule="planned_time_taken")
     return np.where(unknown, nominal, days)
 
 
@@ -245,13 +270,22 @@ def _untimed(
         part.grid, partial, "its date is incomplete, and no time planned"
     )
     what = "{n} with an incomplete date and no planned time: set aside"
-    part.doubt(partial, what, "Give the full date.", column=date, to=delivery)
+    part.doubt(
+        partial,
+        what,
+        "Give the full date.",
+        column=date,
+        to=delivery,
+        rule="incomplete_date",
+    )
     nothing = ((level_texts(results) == "") | ~results["done"]).to_numpy(bool)
     empty = rows & ~partial & nothing
     delivery.put_aside(part.grid, empty, "neither a result nor a date")
     what = "the sample has no date, no study day that can be counted, no planned time"
     todo = f"Give {date}, or take the record out."
-    part.complain(rows & ~partial & ~nothing, what, todo, column=date, to=delivery)
+    part.complain(
+        rows & ~partial & ~nothing, what, todo, column=date, to=delivery, rule="no_date"
+    )
 
 
 def _doubts(
@@ -263,16 +297,43 @@ def _doubts(
     said = parsing.numbers(text)
     apart = np.abs(said - number) > 1e-6 * np.abs(said)
     what = f"{{n}} in which {column} and {part.name}STRESN are different numbers"
-    part.doubt(rows & apart, what, f"{column} is read.", column=column, to=delivery)
+    part.doubt(
+        rows & apart,
+        what,
+        f"{column} is read.",
+        column=column,
+        to=delivery,
+        rule="results_disagree",
+    )
     beside = (number > 0) & np.isnan(said) & (text != "").to_numpy(bool)
     what = f"{{n}} with a text in {column} and a number beside it"
-    part.doubt(rows & beside, what, "The text is read.", column=column, to=delivery)
+    part.doubt(
+        rows & beside,
+        what,
+        "The text is read.",
+        column=column,
+        to=delivery,
+        rule="results_disagree",
+    )
     given = (results[["stresc", "stresn", "orres"]] != "").any(axis=1).to_numpy(bool)
     undone = ~results["done"].to_numpy(bool) & given
     what = "{n} not done, with a result: read as without one"
-    part.doubt(rows & undone, what, "Correct the status or the result.", to=delivery)
+    part.doubt(
+        rows & undone,
+        what,
+        "Correct the status or the result.",
+        to=delivery,
+        rule="not_done_with_result",
+    )
     unit = part.text(part.called("STRESU", "ORRESU"))
     finite = np.isfinite(parsing.numbers(level_texts(results)))
     bare = finite & (unit == "").to_numpy(bool)
     what = "{n} with a number and no unit: read in the unit of its assay"
-    part.doubt(rows & bare, what, "Give the unit.", column="STRESU", to=delivery)
+    part.doubt(
+        rows & bare,
+        what,
+        "Give the unit.",
+        column="STRESU",
+        to=delivery,
+        rule="no_unit",
+    )

@@ -92,7 +92,9 @@ def _add_patients(
     unit = part.text("AGEU").str.upper()
     other = ~unit.isin(["YEARS", ""]).to_numpy(bool) & rows
     what = "{n} in which the age is not in years (AGEU)"
-    part.doubt(other, what, "Give ages in years.", column="AGEU", to=delivery)
+    part.doubt(
+        other, what, "Give ages in years.", column="AGEU", to=delivery, rule="age_unit"
+    )
     # Without covariates, every other column would be taken for one.
     part = Domain(part.name, replace(part.grid, cells=pd.DataFrame(cells)))
     file = PatientsFile(file=part.grid.file, columns={"patient": patient})
@@ -131,5 +133,7 @@ def _days(
     times = times_of(part, subjects, delivery, date=variable, day="", rows=rows)
     what = f"{{n}} with an incomplete {variable}: left out"
     todo = "Give the full date if it is known."
-    part.doubt(times.partial, what, todo, column=variable, to=delivery)
+    part.doubt(
+        times.partial, what, todo, column=variable, to=delivery, rule="incomplete_date"
+    )
     return as_text(np.round(times.days, DIGITS))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from cellpk.study.assays import ASSAYS
-from cellpk.study.cdisc import assay_of, domain
+from cellpk.study.cdisc import assay_of, capitals, domain
 from cellpk.study.exchange import Recognised
 from cellpk.study.grid import Grid
 from cellpk.study.starting import OPEN
@@ -35,7 +35,8 @@ def recognise(grids: Mapping[str, Grid]) -> Recognised | None:
     >>> found.section if found else None
     {'files': ['pc.csv'], 'assays': {'CART': '?'}}
     """
-    found = {name: grid for name, grid in grids.items() if _is_domain(grid)}
+    spelt = {name: capitals(grid) for name, grid in grids.items()}
+    found = {name: grid for name, grid in spelt.items() if _is_domain(grid)}
     if not found:
         return None
     said: dict[str, object] = {"files": list(found)}

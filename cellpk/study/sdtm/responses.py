@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 
-from cellpk.study.cdisc import named
 from cellpk.study.delivery import Delivery
 from cellpk.study.sdtm.domains import Domain, Mask
 from cellpk.study.sdtm.outcomes import CRITERIA, EVALUATOR, add_outcomes, notes
@@ -17,6 +15,7 @@ RESPONSES: Mapping[str, str] = {
     "OVRLRESP": "response",
     "BESTRESP": "best_response",
     "BOR": "best_response",
+    "MRD": "mrd",
 }
 """Test codes of RS by the endpoint that they are read as."""
 
@@ -61,9 +60,7 @@ def add_responses(
         _put_others_aside(part, rows, delivery)
         undone = rows & ~part.done()
         _put_undone_aside(part, undone, delivery)
-        rows = _of_evaluator(
-            part, section, rows & ~undone, endpoint=endpoint, delivery=delivery
-        )
+        rows = _of_evaluator(part, section, rows & ~undone, delivery=delivery)
         rows = usable(part, subjects, delivery, rows=rows)
         times = times_of(part, subjects, delivery, date="RSDTC", day="RSDY", rows=rows)
         tell_times(part, times, delivery, rows=rows, date="RSDTC")
@@ -107,29 +104,16 @@ def _put_undone_aside(part: Domain, rows: Mask, delivery: Delivery) -> None:
 
 
 def _of_evaluator(
-    part: Domain,
-    section: SdtmFiles,
-    rows: Mask,
-    *,
-    endpoint: pd.Series,
-    delivery: Delivery,
+    part: Domain, section: SdtmFiles, rows: Mask, *, delivery: Delivery
 ) -> Mask:
     """Keep the responses of the evaluator of study.toml."""
+    if not section.evaluator:
+        return rows
     evaluator = part.either(*EVALUATOR)
-    if section.evaluator:
-        wanted = evaluator.str.casefold() == section.evaluator.casefold()
-        wanted = np.asarray(wanted, dtype=bool)
-        for word in evaluator[rows & ~wanted].unique():
-            here = rows & ~wanted & (evaluator == word).to_numpy(bool)
-            reason = f"assessed by {word or 'nobody named'}, not {section.evaluator}"
-            delivery.put_aside(part.grid, here, reason)
-        return rows & wanted
-    for name in endpoint[rows].unique():
-        here = rows & (endpoint == name).to_numpy(bool)
-        several = evaluator[here].unique()
-        if len(several) > 1:
-            words = named(word or "nobody named" for word in several)
-            what = f"{{n}} of {name!r} by several evaluators: {words}"
-            todo = "All are read; say evaluator = '...' to read those of one only."
-            part.doubt(here, what, todo, column=part.called(*EVALUATOR), to=delivery)
-    return rows
+    wanted = evaluator.str.casefold() == section.evaluator.casefold()
+    wanted = np.asarray(wanted, dtype=bool)
+    for word in evaluator[rows & ~wanted].unique():
+        here = rows & ~wanted & (evaluator == word).to_numpy(bool)
+        reason = f"assessed by {word or 'nobody named'}, not {section.evaluator}"
+        delivery.put_aside(part.grid, here, reason)
+    return rows & wanted

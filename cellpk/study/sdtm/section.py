@@ -17,7 +17,8 @@ class SdtmFiles(CdiscFiles):
     the start of the first infusion in EX (or EC), or a date of DM; a patient is one of
     the study where that date is known. ``infusion_clock`` is the clock time of
     infusions of which the date alone is known. ``timepoint_unit`` is the unit of
-    --TPTNUM, which is not used without it.
+    --TPTNUM, which is not used without it. ``infusion_visit_day`` is the planned study
+    day (VISITDY) of the infusion where study days begin earlier, as 8.
 
     ``covariates`` maps our names to variables of DM or SUPPDM; without it, the usual
     ones are read. ``specimens``, ``values`` (of outcomes) and ``texts`` (that stand in
@@ -34,6 +35,7 @@ class SdtmFiles(CdiscFiles):
     reference: Literal["infusion", "RFXSTDTC", "RFSTDTC"] = "infusion"
     infusion_clock: Clock = ""
     timepoint_unit: TimeUnit | None = None
+    infusion_visit_day: int | None = Field(default=None, ge=1)
     covariates: dict[str, str] = Field(default_factory=dict)
     specimens: dict[str, str] = Field(default_factory=dict)
     texts: dict[str, str] = Field(default_factory=dict)

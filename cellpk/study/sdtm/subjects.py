@@ -1,7 +1,7 @@
 """Whose records are read, and when each patient's time 0 was."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -34,6 +34,8 @@ class Subjects:
         What the days of SDTM (--DY) count from: RFSTDTC.
     variable : str
         The variable that says what the study calls them.
+    again : Index of str
+        USUBJID of those who were infused on several days.
 
     Examples
     --------
@@ -47,6 +49,7 @@ class Subjects:
     start: Dates
     reference: Dates
     variable: str = "USUBJID"
+    again: pd.Index = field(default_factory=lambda: pd.Index([], dtype="str"))
 
     @classmethod
     def of(cls, starts: Mapping[str, str]) -> "Subjects":
@@ -95,7 +98,9 @@ def usable(part: Domain, subjects: Subjects, delivery: Delivery, *, rows: Mask) 
     known, nobody = subjects.known(part)
     what = "neither DM nor the infusions name this patient"
     todo = "Add the patient to DM, or correct USUBJID."
-    part.complain(nobody & rows, what, todo, column="USUBJID", to=delivery)
+    part.complain(
+        nobody & rows, what, todo, column="USUBJID", to=delivery, rule="unknown_patient"
+    )
     delivery.put_aside(part.grid, rows & ~known & ~nobody, f"of {NEVER}")
     return rows & known
 
@@ -132,19 +137,20 @@ def subjects_of(
     infused = [part.domain.subjects[part.product] for part in exposures]
     named = pd.concat([*(part.subjects for part in people), *infused, pd.Series()])
     names = pd.Index(named[named != ""].unique(), dtype="str")
-    exposed = _first_infusion(names, exposures, section, delivery=delivery)
+    exposed, again = _first_infusion(names, exposures, section, delivery=delivery)
     treated = _of_people(people, names, "RFXSTDTC", delivery)
     study = _of_people(people, names, "RFSTDTC", delivery)
     if section.reference == "infusion":
-        _contradictions(people, names, exposed, treated, (exposures, delivery))
+        other = _of_others(names, exposures, treated)
+        _contradictions(people, names, exposed, treated, (other, exposures, delivery))
         start = exposed.with_clock(treated)
-        start = _or_else(start, treated)
+        start = _or_else(start, treated.at(np.where(other, -1, np.arange(len(names)))))
     else:
         start = treated if section.reference == "RFXSTDTC" else study
     start = start.with_clock(section.infusion_clock)
     _infused_at_no_time(names, infused, start, (section, exposures, delivery))
     called = _called(people, names, section, delivery)
-    return Subjects(names, called, start, study, section.subject)
+    return Subjects(names, called, start, study, section.subject, names[again])
 
 
 def _first_infusion(
@@ -153,8 +159,8 @@ def _first_infusion(
     section: SdtmFiles,
     *,
     delivery: Delivery,
-) -> Dates:
-    """Return when each patient's first infusion began."""
+) -> tuple[Dates, Mask]:
+    """Return when each patient's first infusion began, and who had another later."""
     parts = [
         pd.DataFrame({"place": pd.Series(dtype=int), "text": pd.Series(dtype="str")})
     ]
@@ -174,7 +180,25 @@ def _first_infusion(
     order = np.lexsort([dates.clock, dates.day, every["place"].to_numpy(int)])
     firsts = every.iloc[order].drop_duplicates("place").set_index("place")["text"]
     text = firsts.reindex(range(len(names))).fillna("").astype("str")
-    return read_dates(text)
+    first = read_dates(text)
+    places = every["place"].to_numpy(int)
+    again = np.zeros(len(names), dtype=bool)
+    again[places[dates.day > first.day[places]]] = True
+    return first, again
+
+
+def _of_others(names: pd.Index, exposures: Sequence[Exposure], treated: Dates) -> Mask:
+    """Tell for whom RFXSTDTC is the day of another treatment than the product.
+
+    Lymphodepletion is an exposure too: its first day is no infusion.
+    """
+    found = np.zeros(len(names), dtype=bool)
+    for exposure in exposures:
+        part, rows = exposure.domain, exposure.other
+        places = np.asarray(names.get_indexer(pd.Index(part.subjects)))
+        same = read_dates(part.own("STDTC")).day == treated.at(places).day
+        found[places[rows & same & (places >= 0)]] = True
+    return found
 
 
 def _of_people(
@@ -208,30 +232,26 @@ def _contradictions(
     names: pd.Index,
     exposed: Dates,
     treated: Dates,
-    more: tuple[Sequence[Exposure], Delivery],
+    more: tuple[Mask, Sequence[Exposure], Delivery],
 ) -> None:
     """Tell where EX and RFXSTDTC name different days, or only one names any."""
-    exposures, delivery = more
-    others = set[tuple[str, str]]()
-    for exposure in exposures:
-        # Lymphodepletion is an exposure too: RFXSTDTC may mean its first day.
-        part, rows = exposure.domain, exposure.other
-        days = part.own("STDTC")[rows].str[:10]
-        others |= set(zip(part.subjects[rows], days, strict=True))
+    other, exposures, delivery = more
     for part in people:
         places = np.asarray(names.get_indexer(pd.Index(part.subjects)))
         one, two = exposed.at(places), treated.at(places)
-        day = part.text("RFXSTDTC").str[:10]
-        told = [pair in others for pair in zip(part.subjects, day, strict=True)]
-        both = one.known & two.known
-        differ = both & (one.day != two.day) & ~np.array(told, dtype=bool)
+        told = other[places] & (places >= 0)
+        differ = one.known & two.known & (one.day != two.day) & ~told
         what = "{n} in which RFXSTDTC is another day than the first infusion"
         todo = "Time 0 is the infusion; say reference = 'RFXSTDTC' to take the other."
-        part.doubt(differ, what, todo, column="RFXSTDTC", to=delivery)
-        alone = two.known & ~one.known & bool(exposures)
+        part.doubt(
+            differ, what, todo, column="RFXSTDTC", to=delivery, rule="reference_differs"
+        )
+        alone = two.known & ~one.known & ~told & bool(exposures)
         what = "{n} of patients with RFXSTDTC and without a dated infusion"
         todo = "Time 0 is RFXSTDTC for them; complete the infusions."
-        part.doubt(alone, what, todo, column="RFXSTDTC", to=delivery)
+        part.doubt(
+            alone, what, todo, column="RFXSTDTC", to=delivery, rule="reference_differs"
+        )
 
 
 def _infused_at_no_time(
@@ -242,7 +262,7 @@ def _infused_at_no_time(
 ) -> None:
     """Complain of patients who were infused and whose time 0 is not known."""
     section, exposures, delivery = more
-    where = "infusion or RFXSTDTC has a full date"
+    where = "infusion has a full date, nor tells RFXSTDTC its day"
     if section.reference != "infusion":
         where = f"{section.reference} is a full date"
     for exposure, subjects in zip(exposures, infused, strict=True):

@@ -8,10 +8,10 @@ import pandas as pd
 
 from cellpk.errors import Problem
 from cellpk.study import parsing
-from cellpk.study.cdisc import named
+from cellpk.study.cdisc import counted, named
 from cellpk.study.delivery import Delivery
 from cellpk.study.grid import Grid
-from cellpk.study.sdtm.domains import Domain, counted
+from cellpk.study.sdtm.domains import Domain
 
 LONG = 150
 """A text of fewer bytes is not continued in its supplement."""

@@ -109,7 +109,9 @@ def times_of(
     text, places = part.text(date), subjects.places(part)
     dates, start = read_dates(text), subjects.start.at(places)
     what, todo = f"{date} is no date", "Write it as ISO 8601, such as 2014-01-02T08:30."
-    part.complain(dates.wrong & rows, what, todo, column=date, to=delivery)
+    part.complain(
+        dates.wrong & rows, what, todo, column=date, to=delivery, rule="not_a_date"
+    )
     days, whole = days_between(dates.with_clock(clock), start)
     dated = (text != "").to_numpy(bool)
     counted = _study_days(part, day, ~dated & rows, delivery)
@@ -125,7 +127,7 @@ def _study_days(part: Domain, day: str, rows: Mask, delivery: Delivery) -> Float
     number = np.where(rows, parsing.numbers(text), np.nan)
     wrong = rows & ((number == 0) | (np.isnan(number) & ~parsing.is_blank(text)))
     what, todo = f"{day} is no study day", "Study days are numbers, and 0 is none."
-    part.complain(wrong, what, todo, column=day, to=delivery)
+    part.complain(wrong, what, todo, column=day, to=delivery, rule="not_a_study_day")
     return np.where(wrong, np.nan, planned_day(number))
 
 
@@ -166,12 +168,21 @@ def tell_times(
         "time of infusions that are given by date alone."
     )
     told, whole = f"{what}: counted in whole days", times.whole & rows
-    part.doubt(whole, told, todo, column=date, severity="note", to=delivery)
+    part.doubt(
+        whole, told, todo, column=date, severity="note", to=delivery, rule="whole_days"
+    )
     what = "{n} with an incomplete date: the time is not known"
     todo = "Give the full date if it is known."
     part.doubt(
-        times.partial & ~times.known & rows, what, todo, column=date, to=delivery
+        times.partial & ~times.known & rows,
+        what,
+        todo,
+        column=date,
+        to=delivery,
+        rule="incomplete_date",
     )
     none = rows & ~times.known & ~times.partial & ~times.wrong
     what, todo = "{n} without a date: the time is not known", "Give it if it is known."
-    part.doubt(none, what, todo, column=date, severity="note", to=delivery)
+    part.doubt(
+        none, what, todo, column=date, severity="note", to=delivery, rule="no_date"
+    )

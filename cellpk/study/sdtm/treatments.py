@@ -80,12 +80,14 @@ def _add_infusions(
     )
     what = "the infusion has no full date"
     unknown = rows & ~times.known & ~times.wrong
-    part.complain(unknown, what, "Give the date.", column=date, to=delivery)
+    part.complain(
+        unknown, what, "Give the date.", column=date, to=delivery, rule="no_date"
+    )
     rows = rows & times.known
     later = rows & times.whole & (times.days != 0)
     what = "{n} of later infusions without a clock time: counted in whole days"
     todo = "Give the clock times, or infusion_clock = 'HH:MM' if all had the same."
-    part.doubt(later, what, todo, column=date, to=delivery)
+    part.doubt(later, what, todo, column=date, to=delivery, rule="whole_days")
     _tell_courses(part, rows, delivery)
     columns = {
         "patient": subjects.variable,
@@ -110,7 +112,14 @@ def _tell_courses(part: Domain, rows: Mask, delivery: Delivery) -> None:
     how = f" ({', '.join(often)})" if often else ""
     what = f"{{n}} that go on for days{how}: each is read as one infusion at its start"
     todo = "Deliver one record per dose to have every dose in the study."
-    part.doubt(course, what, todo, column=f"{part.name}ENDTC", to=delivery)
+    part.doubt(
+        course,
+        what,
+        todo,
+        column=f"{part.name}ENDTC",
+        to=delivery,
+        rule="course_of_doses",
+    )
 
 
 def _add_comedication(
@@ -133,7 +142,14 @@ def _add_comedication(
     doses = part.own("DOSE")
     zero = parsing.numbers(doses) == 0
     what = "{n} of a medication with dose 0: the dose is left out"
-    part.doubt(rows & zero, what, "Correct the dose.", column=f"{name}DOSE", to=to)
+    part.doubt(
+        rows & zero,
+        what,
+        "Correct the dose.",
+        column=f"{name}DOSE",
+        to=to,
+        rule="dose_of_0",
+    )
     more = {
         subjects.variable: subjects.patient(part),
         "time": times.text,

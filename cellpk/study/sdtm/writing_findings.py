@@ -116,10 +116,18 @@ def _visit_numbers(samples: pd.DataFrame) -> pd.Series:
     return samples["visit"].map(numbers).astype("float64") + 1
 
 
-def _specimen(word: str) -> str:
-    """Return the term of CDISC for a specimen, where it is read as the same."""
-    written = _SPECIMENS.get(word, word.upper())
-    return written if specimen(written) == word else word
+def specimen_terms(words: pd.Series) -> pd.Series:
+    """Return the terms of CDISC for specimens, where they are read as the same.
+
+    Examples
+    --------
+    >>> specimen_terms(pd.Series(["blood", "marrow", ""])).tolist()
+    ['BLOOD', 'BONE MARROW', '']
+    """
+    each = map(str, words.unique())
+    terms = {word: _SPECIMENS.get(word, word.upper()) for word in each}
+    same = {word: term for word, term in terms.items() if specimen(term) == word}
+    return words.map({word: same.get(word, word) for word in terms}).astype("str")
 
 
 def _results(samples: pd.DataFrame) -> pd.DataFrame:
@@ -145,7 +153,6 @@ def _domain(
 ) -> list[Dataset]:
     """Return one domain and its supplement."""
     results, assay = _results(samples), samples["assay"]
-    specimens = {word: _specimen(word) for word in samples["specimen"].unique()}
     planned = write_durations(samples["nominal_time"]).astype("str")
     undone = ~results["done"]
     own = {
@@ -159,7 +166,7 @@ def _domain(
         "STRESU": samples["unit"],
         "STAT": _flag(undone, "NOT DONE"),
         "REASND": samples["reason"].where(undone, ""),
-        "SPEC": samples["specimen"].map(specimens),
+        "SPEC": specimen_terms(samples["specimen"]),
         "DRVFL": _flag(samples["derived"] != "", "Y"),
         "LLOQ": samples["lloq"],
         "ULOQ": samples["uloq"],
