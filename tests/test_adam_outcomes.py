@@ -120,10 +120,20 @@ def test_events_and_censoring_are_told_apart(tmp_path):
     assert not study.problems["what"].str.contains("reversed").any()
 
 
-def test_a_reversed_flag_is_doubted(tmp_path):
-    study = made(tmp_path, {"adtte": ADTTE.assign(CNSR=[1, 0, 1, 0])})
+def test_a_flag_that_is_reversed_throughout_is_impossible(tmp_path):
+    reversed_ = ADTTE.assign(CNSR=[1, 0, 1, 0])
+    with pytest.raises(ck.DataError, match="CNSR is reversed") as caught:
+        made(tmp_path, {"adtte": reversed_})
+    assert "event_code = 1" in caught.value.problems[0].todo
+    study = made(tmp_path, {"adtte": reversed_}, event_code=1)
+    assert outcomes(study) == outcomes(made(tmp_path, {"adtte": ADTTE}))
+    assert not study.problems["what"].str.contains("reversed").any()
+
+
+def test_a_flag_that_some_descriptions_contradict_is_doubted(tmp_path):
+    study = made(tmp_path, {"adtte": ADTTE.assign(CNSR=[1, 1, 0, 1])})
     doubt = study.problems[study.problems["what"].str.contains("CNSR looks reversed")]
-    assert doubt["what"].str.contains("in 2 of 2 records").tolist() == [True]
+    assert doubt["what"].str.contains("in 1 of 2 records").tolist() == [True]
 
 
 def test_other_parameters_count_what_study_toml_says(tmp_path):

@@ -1,5 +1,7 @@
 """What study.toml can say of ADaM files."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from cellpk.study.cdisc import CdiscFiles
@@ -17,6 +19,8 @@ class AdamOptions(CdiscFiles):
     ``time_unit`` is that of relative times where no FRLTU states it. Cells with a word
     of ``blank`` say nothing: R writes NA there. ``evaluator`` keeps the responses of
     one evaluator; ``toxicity`` names the criteria of grades that no column names.
+    ``event_code`` is the CNSR of an event: 0 by the standard, 1 in files that flag
+    events.
     """
 
     responses: dict[str, str] = Field(default_factory=dict)
@@ -24,6 +28,7 @@ class AdamOptions(CdiscFiles):
     covariates: tuple[str, ...] | dict[str, str] | None = None
     evaluator: str = ""
     toxicity: str = "CTCAE"
+    event_code: Literal[0, 1] = 0
     analysis_flag: str = ""
     exclusion_flag: str = ""
     time_unit: TimeUnit | None = None

@@ -162,7 +162,7 @@ def deaths_told(source: Source, grids: Iterable[Grid]) -> set[str] | None:
     for grid in grids:
         death = events_told(source, grid) == "death"
         if death.any():
-            came = death & (parsing.numbers(cells(grid, "CNSR")) == 0)
+            came = death & (_censoring(source, grid) == 0)
             found = (found or set()) | set(cells(grid, PATIENT)[came])
     return found
 
@@ -189,7 +189,7 @@ def read_events(source: Source, grid: Grid) -> None:
     here = rest.take(rest.left)
     if not here.any():
         return
-    censored = parsing.numbers(cells(grid, "CNSR"))
+    censored = _censoring(source, grid)
     what, todo = "CNSR is neither 0 (event) nor 1 (censored)", "Correct it."
     wrong = here & ~((censored >= 0) & (censored % 1 == 0))
     source.complain(grid, wrong, column="CNSR", what=what, todo=todo, rule="not_a_flag")
@@ -204,6 +204,12 @@ def read_events(source: Source, grid: Grid) -> None:
         "note": literal(grid, "ANOTE"),
     }
     _add(source, grid, here, value="CNSR", more=more)
+
+
+def _censoring(source: Source, grid: Grid) -> np.ndarray:
+    """Return CNSR as the standard has it: 0 for an event, else censored."""
+    code = parsing.numbers(cells(grid, "CNSR"))
+    return 1 - code if source.options.event_code == 1 else code
 
 
 def _event_time(source: Source, grid: Grid, here: Mask) -> np.ndarray:
@@ -240,16 +246,26 @@ def _reversed(
     """Say where CNSR and the description of a record contradict each other."""
     here, censored = which
     event, why = cells(grid, "EVNTDESC"), cells(grid, "CNSDTDSC")
-    odd = np.zeros(len(here), dtype=bool)
+    odd, described = np.zeros((2, len(here)), dtype=bool)
     for name, pattern in _HAPPENED.items():
         mine = here & (endpoint == name).to_numpy(bool)
         happened = event.str.contains(pattern, regex=True).to_numpy(bool)
         happened = happened & ~event.str.contains(_CENSORED, regex=True).to_numpy(bool)
         odd = odd | (mine & happened & (censored > 0))
+        described = described | (mine & happened)
     excused = (why != "").to_numpy(bool)
     excused = excused | event.str.contains(_CENSORED, regex=True).to_numpy(bool)
     odd = odd | (here & excused & (censored == 0))
-    if odd.any():
+    described = described | (here & excused)
+    if odd.sum() > 1 and (odd == described).all():
+        # Read as it stands, the dead would be alive and the living dead.
+        what = (
+            "CNSR is reversed: 1 is censored, 0 an event, and all descriptions say else"
+        )
+        todo = "Correct CNSR, or say event_code = 1 in [[data]] if it flags events."
+        rule = "reversed_censoring"
+        source.complain(grid, odd, column="CNSR", what=what, todo=todo, rule=rule)
+    elif odd.any():
         line = grid.rows[odd][0]
         what = (
             f"CNSR looks reversed in {odd.sum()} of {here.sum()} records (the first in "
