@@ -202,3 +202,17 @@ def test_the_name_of_a_visit_tells_when_a_sample_was_due():
     again = pd.DataFrame({"patient": "1", "time": [0, 322]})
     told = doubts({"samples": frame.assign(assay="flow")}, infusions=again)
     assert "off_schedule" not in set(told["rule"])
+
+
+def test_a_series_that_many_patients_have_is_told_once():
+    levels = [310.25, 9108.5, 1204.75, 88.125]
+    table = pd.DataFrame(
+        {
+            "patient": np.repeat([f"P{i:02}" for i in range(30)], 4),
+            "time": np.tile([7.0, 14.0, 21.0, 28.0], 30),
+            "level": np.tile(levels, 30),
+        }
+    )
+    study = Study.from_frames(samples=table.assign(assay="qpcr"))
+    told = study.problems.query("rule == 'identical_series'")["what"].tolist()
+    assert told == ["the 4 levels of qpcr in patient P00 are those of 29 more series"]

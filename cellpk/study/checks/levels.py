@@ -24,6 +24,8 @@ SURE_CODE = 9999
 OFTEN = 3
 """So often, at least, a smaller code or an equal level has to stand."""
 
+COPIES = 10
+"""Up to so many copies of one series are told one by one."""
 
 FOUR_DIGITS_OFTEN = 4 + OFTEN
 """Digits and times of an equal level, in sum, from which on it is told."""
@@ -143,17 +145,24 @@ def identical_series(draft: Draft) -> Iterator[Problem]:
     firsts = pd.DataFrame({"start": start, "n": length, "sum": sums.round(9)})[telling]
     firsts = firsts[firsts.duplicated(["n", "sum"], keep=False)]
     for _, group in firsts.groupby(["n", "sum"]):
-        first, *others = group["start"].tolist()
-        for other in others:
-            yield from _copied(rows, first, other, int(group["n"].iloc[0]))
+        first, n = int(group["start"].iloc[0]), int(group["n"].iloc[0])
+        others = group["start"].to_numpy()[1:]
+        same = level[others[:, None] + np.arange(n)] == level[first : first + n]
+        yield from _copied(rows, first, others[same.all(axis=1)], n)
 
 
-def _copied(rows: pd.DataFrame, first: int, other: int, n: int) -> Iterator[Problem]:
-    one, two = rows.iloc[first : first + n], rows.iloc[other : other + n]
-    if (one["level"].to_numpy() == two["level"].to_numpy()).all():
-        whose = one["patient"].iloc[0]
-        what = (
-            f"the {n} levels of {two['assay'].iloc[0]} are those of "
-            f"{one['assay'].iloc[0]} in patient {whose}"
-        )
+def _copied(
+    rows: pd.DataFrame, first: int, copies: NDArray[np.int64], n: int
+) -> Iterator[Problem]:
+    """Tell of the series that have the levels of another one; many in one sentence."""
+    one = rows.iloc[first]
+    where = f"{one['assay']} in patient {one['patient']}"
+    if len(copies) > COPIES:
+        two = rows.iloc[copies[0] : copies[0] + n]
+        what = f"the {n} levels of {where} are those of {len(copies)} more series"
+        yield told(two, what, "Ask which of them were measured.")
+        return
+    for copy in copies:
+        two = rows.iloc[copy : copy + n]
+        what = f"the {n} levels of {two['assay'].iloc[0]} are those of {where}"
         yield told(two, what, "Ask which of the two was measured.")
