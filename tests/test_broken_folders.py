@@ -42,7 +42,7 @@ def helps(error):
 
 def delivered_rows(path):
     """Return each row of a CSV file by the line in which it ends."""
-    text = path.read_text(encoding="utf-8-sig", newline="")
+    text = path.read_bytes().decode("utf-8-sig")
     usual = csv.field_size_limit(10_000_000)
     try:
         reader = csv.DictReader(text.splitlines(keepends=True))
