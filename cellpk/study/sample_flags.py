@@ -30,7 +30,7 @@ _ALLOWED: Mapping[tuple[str, int], tuple[str, ...]] = {
 """The states that each flag goes with."""
 
 _RULE = "contradicted_flag"
-_TODO = "Correct the flag, the level or the limit, whichever is wrong."
+_ADVICE = "Correct the flag, the level or the limit, whichever is wrong."
 
 FLAGS = tuple(dict.fromkeys(name for name, _ in _ALLOWED))
 """The names of the flags."""
@@ -107,8 +107,8 @@ def with_flags(
     state[faint | ((seen == 1) & none & (state == "below"))] = "detected"
     high = np.isnan(number) | np.isclose(number, uloq, rtol=1e-9) | np.isnan(uloq)
     state[(alq == 1) & np.isin(state, ["quantified", "missing"]) & high] = "above"
-    placeholder = (state == "detected") & (none | (at_limit & (number >= lloq)))
-    return state, np.where(placeholder, np.nan, number), told
+    stands_in = (state == "detected") & (none | (at_limit & (number >= lloq)))
+    return state, np.where(stands_in, np.nan, number), told
 
 
 def contradicted_flags(sheet: Sheet, state: Words, flags: Mapping[str, Floats]) -> None:
@@ -130,9 +130,9 @@ def contradicted_flags(sheet: Sheet, state: Words, flags: Mapping[str, Floats]) 
         for word in dict.fromkeys(state[wrong]):
             said = f"{sheet.header(name)!r} is {value}, but the sample is {word}"
             here = wrong & (state == word)
-            sheet.complain(here, said, _TODO, column="level", rule=_RULE)
+            sheet.complain(here, said, _ADVICE, column="level", rule=_RULE)
     if "detected" in flags:
         text = sheet.text("level").str.casefold().str.replace(" ", "")
         wrong = (flags["detected"] == 1) & text.isin(NOT_DETECTED).to_numpy(bool)
         said = f"{sheet.header('detected')!r} is 1, but the text says that nothing was"
-        sheet.complain(wrong, said, _TODO, column="level", rule=_RULE)
+        sheet.complain(wrong, said, _ADVICE, column="level", rule=_RULE)

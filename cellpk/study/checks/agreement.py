@@ -97,10 +97,10 @@ def assays_disagree(draft: Draft) -> Iterator[Problem]:
                 f"{with_level(pair[1], sample['other'])}"
             )
 
-        yield from each(pairs.assign(off=off)[wrong], what, _TODO)
+        yield from each(pairs.assign(off=off)[wrong], what, _ADVICE)
 
 
-_TODO = "Check both levels and their units: either may be the wrong one."
+_ADVICE = "Check both levels and their units: either may be the wrong one."
 
 
 def with_level(assay: str, level: float) -> str:
@@ -130,7 +130,7 @@ def assays_of_a_patient_disagree(draft: Draft) -> Iterator[Problem]:
             times = 10.0 ** round(abs(decades))
             what = f"{one} is about {times:.0f} times {side} against {other} than in "
             what += "the other patients"
-            yield Problem(what, _TODO, "warning", patient=name, column="level")
+            yield Problem(what, _ADVICE, "warning", patient=name, column="level")
 
 
 @check
