@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import cellpk as ck
-from cellpk.outcomes.exposure_sources import REFUSED, after_infusion, find_exposures
+from cellpk.outcomes.exposure_sources import after_infusion, find_exposures, refused
 
 
 def study(samples, **settings):
@@ -35,7 +35,7 @@ def test_what_depends_on_follow_up_is_refused_with_the_reason(name):
         ck.FitError, match=f"'{name}' cannot be the exposure: .*Use"
     ) as e:
         find_exposures(ck.nca(data), data, exposure=name)
-    assert REFUSED[name] in str(e.value)
+    assert refused(name) in str(e.value)
 
 
 @pytest.mark.parametrize("name", ["half_life_2", "persistence_90", "auc_last_extended"])

@@ -1,15 +1,16 @@
-import statistics
-from itertools import pairwise
 from math import exp, inf, isnan, log
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_metrics import plain_metrics
 
 from cellpk.kinetics import metrics as m
 from cellpk.kinetics.metrics import METRICS, REASONS
-from cellpk.kinetics.segments import Profiles
+from cellpk.kinetics.profiles import Profiles
+from cellpk.kinetics.registry import defined
+from cellpk.study.metric_rules import Rules
 
 TIMES = [0, 3, 7, 10, 14, 21, 28, 60, 90]
 LEVELS = [0, 20, 400, 1000, 500, 80, 60, 40, 10]
@@ -150,99 +151,26 @@ REASON_CASES = {
     "not_falling": ("half_life", [7, 14, 21, 28, 35], [90, 5, 10, 20, 40]),
     "poor_fit": ("half_life", [7, 14, 21, 28, 35], [90, 50, 2, 60, 3]),
     "short_span": ("half_life", [7, 14, 21, 28, 35], [90, 50, 45, 40, 36]),
+    "no_sample_before_peak": ("fold_expansion", [7, 14], [90, 50]),
+    "low_not_quantified": ("fold_expansion", [3, 7, 14], [0, 90, 50]),
+    "still_quantifiable": ("t_bql", [7, 14], [90, 50]),
+    "no_second_peak": ("second_peak", [7, 14, 28], [90, 50, 60]),
+    "few_rising_points": ("doubling_time", [3, 7, 14], [5, 90, 50]),
+    "not_rising": ("doubling_time", [1, 2, 7, 7, 7], [5, 5, 5.1, 1, 1]),
+    "no_level_given": ("time_above", [7, 14], [90, 50]),
+    "no_start": ("auc_last", [7, 14], [90, 50], {"at_zero": "missing"}),
 }
 
 
 @pytest.mark.parametrize("code", REASON_CASES)
 def test_what_cannot_be_calculated_says_why(code):
-    assert reason(*REASON_CASES[code]) == code
+    name, times, levels, *options = REASON_CASES[code]
+    assert reason(name, times, levels, **(options[0] if options else {})) == code
 
 
 def test_every_reason_of_the_vocabulary_has_a_case():
-    """The refusal of series that are not of cells is the study's (test_nca)."""
-    assert {*REASON_CASES, "not_a_cell_series"} == set(REASONS)
-
-
-# --- the same once more, patient by patient and point by point -----------------------
-
-
-def plain_area(points, last):
-    """Area under (time, level) points from the first of them to day ``last``."""
-    total = 0.0
-    for (t1, c1), (t2, c2) in pairwise(points):
-        if t1 >= last or t1 == t2:
-            continue
-        falls = 0 < c2 < c1
-        end, level = min(t2, last), c2
-        if t2 > last:
-            share = (last - t1) / (t2 - t1)
-            level = c1 * (c2 / c1) ** share if falls else c1 + (c2 - c1) * share
-        mean = (c1 - level) / log(c1 / level) if falls else (c1 + level) / 2
-        total += (end - t1) * mean
-    return total
-
-
-def plain_terminal(points):
-    """Adjusted R2, points, rate, start and end of the best regression, or None."""
-    fits = []
-    for start in range(len(points) - 2):
-        x, y = zip(*points[start:], strict=True)
-        y = [log(level) for level in y]
-        if len(set(y)) == 1 or len(set(x)) == 1:
-            continue
-        n, r2 = len(x), statistics.correlation(x, y) ** 2
-        slope = statistics.linear_regression(x, y).slope
-        fits.append((1 - (1 - r2) * (n - 1) / (n - 2), n, -slope, x[0], x[-1]))
-    best = max((fit[0] for fit in fits), default=0)
-    near = [fit for fit in fits if fit[0] > best - 1e-4 and fit[2] > 0]
-    return max(near, key=lambda fit: fit[1]) if near else None
-
-
-def plain_slope(tail):
-    """The terminal metrics, none where the best regression is not good enough."""
-    best = plain_terminal(tail)
-    if not best:
-        return {}
-    r2adj, points, rate, start, end = best
-    if r2adj < 0.8 or (end - start) * rate / log(2) < 2 - 1e-9:
-        return {}
-    found = {"lambda_z": rate, "half_life": log(2) / rate, "lambda_z_r2adj": r2adj}
-    return found | {
-        "lambda_z_points": points,
-        "lambda_z_start": start,
-        "lambda_z_end": end,
-    }
-
-
-def plain_metrics(times, levels):
-    """All metrics of one patient by loops; a metric left out is not calculable."""
-    found = {}
-    samples = list(zip(times, levels, strict=True))
-    after = [(t, c) for t, c in samples if t > 0]
-    if not after:
-        return found
-    window = [(t, c) for t, c in after if t <= 90]
-    start = [c for t, c in samples if t <= 0][-1:] or [0.0]
-    points = [(0.0, start[0]), *after]
-    seen = [(t, c) for t, c in after if c > 0]
-    tail = []
-    if window:
-        found["cmax"] = max(c for _, c in window)
-        if found["cmax"] > 0:
-            found["tmax"] = min(t for t, c in window if c == found["cmax"])
-            tail = [(t, c) for t, c in seen if t > found["tmax"]]
-    if seen:
-        found["t_last"], found["c_last"] = seen[-1]
-        found["auc_last"] = plain_area(points, seen[-1][0])
-    found |= plain_slope(tail)
-    rate = found.get("lambda_z")
-    end, level = after[-1]
-    sampled = after[0][0] <= 28
-    if sampled and (end >= 28 or (end > 21 and (level == 0 or rate))):
-        found["auc_0_28"] = plain_area(points, 28)
-        if end < 28 and level > 0:
-            found["auc_0_28"] += level * (1 - exp(-rate * (28 - end))) / rate
-    return found
+    """Of series that are not of cells: test_nca; of the Tobit slope: test_slopes."""
+    assert {*REASON_CASES, "not_a_cell_series", "no_censored_fit"} == set(REASONS)
 
 
 days = st.one_of(
@@ -266,9 +194,9 @@ profile = samples.map(lambda each: sorted((t, level(t, p, r)) for t, p, r in eac
 def test_all_patients_at_once_agree_with_plain_loops(drawn):
     flat = np.array([sample for one in drawn for sample in one]).reshape(-1, 2)
     bounds = np.cumsum([0, *map(len, drawn)])
-    profiles = Profiles(flat[:, 0], flat[:, 1], bounds)
+    profiles = Profiles.stacked(flat[:, 0], flat[:, 1], bounds)
     expected = [plain_metrics(*zip(*one, strict=True)) if one else {} for one in drawn]
-    for name in METRICS:
+    for name in defined(Rules()):
         plain = np.array([each.get(name, np.nan) for each in expected])
         found = METRICS[name].compute(profiles).value
         np.testing.assert_allclose(found, plain, rtol=1e-10, atol=1e-12, err_msg=name)

@@ -24,7 +24,7 @@ SHARED = ["patient", "assay", "specimen", "metric", "code", "start", "end", "val
 
 @pytest.fixture(scope="module")
 def metrics():
-    return ck.nca(ck.simulate_study(seed=1))
+    return ck.nca(ck.simulate_study(seed=1), infinity=True, areas=[(7, 28)])
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,8 @@ def test_pp_holds_values_worked_by_hand_and_reasons_for_the_rest(worked):
     frame = pp_dataset(worked).frame.set_index(["USUBJID", "PPTESTCD"])
     a, b = frame.loc["a"], frame.loc["b"]
     # Up from 0 to 80 in 10 days, 10 days of 80, then 8 of 16 days down to 0.
-    area = a.loc["AUCINT"]
+    areas = a.loc[["AUCINT"]]
+    area = areas[areas["PPENINT"] == "P28D"].squeeze()
     assert area["PPSTRESN"] == 400 + 800 + 8 * (80 + 40) / 2
     wanted = ["1680", "day*cells/uL", "P0D", "P28D"]
     columns = ["PPSTRESC", "PPSTRESU", "PPSTINT", "PPENINT"]
@@ -54,16 +55,18 @@ def test_pp_holds_values_worked_by_hand_and_reasons_for_the_rest(worked):
     assert b.loc["TMAX", "PPREASND"] == REASONS["no_quantifiable"]
     assert np.isnan(b.loc["TMAX", "PPSTRESN"])
     assert b.loc["TMAX", "PPORRES"] == b.loc["TMAX", "PPSTRESU"] == ""
-    assert b.loc["AUCINT", "PPREASND"] == REASONS["ends_early"]
+    early = b.loc[["AUCINT"]].set_index("PPENINT")["PPREASND"]
+    assert early["P28D"] == REASONS["ends_early"]
+    assert early["P14D"] == ""
 
 
 def test_every_patient_series_and_metric_is_a_record(metrics):
     frame = pp_dataset(metrics).frame
     table, reasons = metrics.table, metrics.reasons
-    possible = sum((reasons[name] != "not_a_cell_series").sum() for name in METRICS)
+    possible = sum((reasons[name] != "not_a_cell_series").sum() for name in metrics.metrics)
     assert len(frame) == possible
     done = frame["PPSTAT"] == ""
-    assert done.sum() == sum(table[name].notna().sum() for name in METRICS)
+    assert done.sum() == sum(table[name].notna().sum() for name in metrics.metrics)
     assert (done == (frame["PPREASND"] == "")).all()
     assert (done == frame["PPSTRESN"].notna()).all()
     assert not frame.duplicated(["USUBJID", "PPSEQ"]).any()
@@ -90,7 +93,7 @@ def test_adpp_has_one_code_per_parameter_and_points_to_pp(metrics):
     pairs = adpp[["PARAMCD", "PARAM"]].drop_duplicates()
     assert not pairs["PARAMCD"].duplicated().any()
     assert not pairs["PARAM"].duplicated().any()
-    assert len(pairs) == len(METRICS)
+    assert len(pairs) == len(metrics.metrics)
     assert adpp["AVALC"].eq("NC").sum() == adpp["AVAL"].isna().sum() > 0
     left = pp.set_index(["USUBJID", "PPSEQ"])["PPSTRESN"]
     right = adpp.set_index(["USUBJID", "SRCSEQ"])["AVAL"]
@@ -98,9 +101,9 @@ def test_adpp_has_one_code_per_parameter_and_points_to_pp(metrics):
 
 
 def test_codes_and_names_are_within_the_limits_of_cdisc(metrics):
-    codes = [parameter_code(metric) for metric in METRICS.values()]
+    codes = [parameter_code(metric) for metric in metrics.metrics.values()]
     assert len(set(codes)) == len(codes)
-    for metric in METRICS.values():
+    for metric in metrics.metrics.values():
         for code in (parameter_code(metric), pp_code(metric)):
             assert len(code) <= 8
             assert code.isidentifier()
@@ -119,7 +122,7 @@ def test_codes_that_are_ours_are_told_in_the_dictionary(metrics, tmp_path):
     write_parameters(metrics, tmp_path)
     table = pd.read_csv(tmp_path / "data_dictionary.csv", keep_default_na=False)
     about = table.set_index(["dataset", "variable"])["meaning"]
-    ours = set(map(parameter_code, METRICS.values())) - set(PKPARM)
+    ours = set(map(parameter_code, metrics.metrics.values())) - set(PKPARM)
     assert "AUC0_28" in ours
     assert all(f"{code}: " in about["adpp", "PARAMCD"] for code in ours)
     assert "Time 0 is the start of the first infusion" in about["pp", "PPSTRESN"]
@@ -187,10 +190,12 @@ def test_parameters_of_another_tool_are_brought_to_our_units(tmp_path):
     assert slope == [pytest.approx(0.24), "1/day"]
     assert rows.loc["cmax", ["value", "unit"]].tolist() == [2500, "copies/ug"]
     assert rows.loc["lambda_z_points", ["value", "unit"]].tolist() == [3, "1"]
+    first_day = rows.loc["auc_0_1", ["value", "unit"]].tolist()
+    assert first_day == [pytest.approx(5 / 24), "day*copies/ug"]
     others = table[table["metric"] == ""]
-    assert others["code"].tolist() == ["AUCINT", "VZO"]
-    assert others["end"].tolist()[0] == 1
-    assert others["value"].tolist() == [5, 7]
+    assert others["code"].tolist() == ["VZO"]
+    assert rows.loc["auc_0_1", "end"] == 1
+    assert others["value"].tolist() == [7]
     assert set(table["visit"]) == {"Day 1"}
 
 

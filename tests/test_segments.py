@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from cellpk.errors import DataError
-from cellpk.kinetics.segments import Profiles, area_under, pick
+from cellpk.kinetics.curves import area_under
+from cellpk.kinetics.profiles import Profiles
+from cellpk.kinetics.segments import pick
 
 
 @pytest.fixture
 def four():
     """Profiles of three, no, one and two samples."""
-    return Profiles(
+    return Profiles.stacked(
         times=np.array([-1.0, 7, 14, 10, 7, 21]),
         levels=np.array([0.0, 50, 20, 0, np.inf, 8]),
         bounds=np.array([0, 3, 3, 4, 6]),
@@ -36,7 +38,7 @@ def test_samples_can_be_dropped_without_moving_others_between_profiles(four):
 
 
 def test_no_profile_at_all_is_no_error():
-    none = Profiles(np.array([]), np.array([]), np.array([0]))
+    none = Profiles.stacked([], [], [0])
     assert len(none) == 0
     assert len(none.curve) == len(none.decline.rate) == len(none.top) == 0
 

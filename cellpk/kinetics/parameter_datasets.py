@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from cellpk.errors import DataError, Problem, nearest
-from cellpk.kinetics.metrics import METRICS
 from cellpk.kinetics.parameter_table import (
     PKPARM,
     parameter_code,
@@ -90,7 +89,7 @@ def pp_dataset(metrics: "Metrics") -> Dataset:
     --------
     >>> import cellpk as ck
     >>> frame = pp_dataset(ck.nca(ck.simulate_study(seed=1))).frame
-    >>> area = frame[frame["PPTESTCD"] == "AUCINT"].iloc[0]
+    >>> area = frame[frame["PPENINT"] == "P28D"].iloc[0]
     >>> area[["PPSTINT", "PPENINT", "PPSTRESU"]].tolist()
     ['P0D', 'P28D', 'day*cells/uL']
     """
@@ -98,7 +97,7 @@ def pp_dataset(metrics: "Metrics") -> Dataset:
     value, none = table["value"], table["value"].isna()
     words = in_words(value)
     unit = table["unit"].mask(table["unit"] == "1", "").mask(none, "")
-    names = {name: pp_name(metric) for name, metric in METRICS.items()}
+    names = {name: pp_name(metric) for name, metric in metrics.metrics.items()}
     frame = pd.DataFrame(
         {
             "STUDYID": metrics.study_id,
@@ -148,10 +147,10 @@ def adpp_dataset(metrics: "Metrics") -> Dataset:
     """
     pp = pp_dataset(metrics).frame
     table = parameter_table(metrics)
-    code = {name: parameter_code(metric) for name, metric in METRICS.items()}
+    code = {name: parameter_code(metric) for name, metric in metrics.metrics.items()}
     label = {
         name: pp_name(metric) if code[name] in PKPARM else plain_label(metric)
-        for name, metric in METRICS.items()
+        for name, metric in metrics.metrics.items()
     }
     frame = pd.DataFrame(
         {
@@ -241,7 +240,7 @@ def _dataset(name: str, label: str, frame: pd.DataFrame, metrics: "Metrics") -> 
     about = {**_PP, **_ADPP}
     ours = "; ".join(
         f"{code(metric)}: {plain_label(metric)}"
-        for metric in METRICS.values()
+        for metric in metrics.metrics.values()
         for code in ((parameter_code if name == "adpp" else pp_code),)
         if code(metric) not in PKPARM
     )

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from cellpk.errors import DataError, Problem
 from cellpk.kinetics.metrics import METRICS, REASONS
+from cellpk.kinetics.metrics.areas import areas
 from cellpk.kinetics.parameter_datasets import analyte
 from cellpk.kinetics.parameter_table import parameter_code, pp_code, why_not
+from cellpk.kinetics.registry import Metric
 from cellpk.study import parsing
 from cellpk.study.adam.clocks import unit_days
 from cellpk.study.adam.source import PATIENT, cells, codes, first_there
@@ -20,6 +22,7 @@ from cellpk.study.cdisc import blanked, capitals
 from cellpk.study.containers import read_grid
 from cellpk.study.dates import read_durations
 from cellpk.study.grid import Grid
+from cellpk.study.metric_rules import Rules
 from cellpk.study.specimens import specimens
 from cellpk.study.units import factor
 
@@ -81,12 +84,13 @@ def read_parameters(
         raise DataError(Problem(what, todo, file=grid.file))
     value = _values(grid, numeric)
     start, end = (_days(grid, name) for name in ("PPSTINT", "PPENINT"))
+    known = _known_metrics(start, end)
     table = pd.DataFrame(
         {
             "patient": cells(grid, PATIENT),
             "assay": _assays(cells(grid, "PPCAT", "PARCAT1"), assays or {}),
             "specimen": specimens(cells(grid, "PPSPEC", "PCSPEC")),
-            "metric": _metrics(code, codes(grid, "PARAMCD"), start, end),
+            "metric": _metrics(known, code, codes(grid, "PARAMCD"), days=(start, end)),
             "code": code,
             "start": start,
             "end": end,
@@ -98,7 +102,7 @@ def read_parameters(
             "reported_unit": cells(grid, "PPSTRESU", "AVALU"),
         }
     )
-    return _in_our_units(table)
+    return _in_our_units(table, known)
 
 
 def _values(grid: Grid, column: str) -> NDArray[np.float64]:
@@ -136,18 +140,29 @@ def _assays(words: pd.Series, said: Mapping[str, str]) -> pd.Series:
     return words.str.upper().map(ours).astype("str").fillna(words)
 
 
+def _known_metrics(
+    start: NDArray[np.float64], end: NDArray[np.float64]
+) -> dict[str, Metric]:
+    """Return our metrics, with an area for every interval of the file."""
+    pairs = dict.fromkeys(zip(start, end, strict=True))
+    named = {metric.days for metric in METRICS.values()}
+    other = tuple(p for p in pairs if 0 <= p[0] < p[1] and p not in named)
+    return METRICS | {each.name: each for each in areas(Rules(areas=other))}
+
+
 def _metrics(
+    known: Mapping[str, Metric],
     code: pd.Series,
     parameter: pd.Series,
-    start: NDArray[np.float64],
-    end: NDArray[np.float64],
+    *,
+    days: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> pd.Series:
     """Return our metric of each record, "" where we have none."""
     found = pd.Series("", index=code.index, dtype="str")
-    for name, metric in METRICS.items():
+    for name, metric in known.items():
         same = (code == pp_code(metric)).to_numpy(bool)
         if metric.days is not None:
-            same = same & (start == metric.days[0]) & (end == metric.days[1])
+            same = same & (days[0] == metric.days[0]) & (days[1] == metric.days[1])
         named = (parameter == parameter_code(metric)) & ~code.isin([pp_code(metric)])
         found = found.mask((found == "") & (same | named.to_numpy(bool)), name)
     return found
@@ -161,12 +176,12 @@ def _reasons(grid: Grid) -> pd.Series:
     return reason.map(ours).astype("str").fillna(reason)
 
 
-def _in_our_units(table: pd.DataFrame) -> pd.DataFrame:
+def _in_our_units(table: pd.DataFrame, known: Mapping[str, Metric]) -> pd.DataFrame:
     """Bring values to the units of our metrics, where a number does it."""
     given = table["unit"].mask(table["unit"] == "", NO_UNIT)
     table = table.assign(unit=given)
     for (name, assay, unit), rows in table.groupby(["metric", "assay", "unit"]):
-        metric, level = METRICS.get(str(name)), ASSAYS.get(str(assay))
+        metric, level = known.get(str(name)), ASSAYS.get(str(assay))
         if metric is None or level is None:
             continue
         wanted = metric.unit(level.unit)

@@ -26,9 +26,13 @@ PKPARM = {
     "LAMZHL": "Half-Life Lambda z",
     "LAMZLL": "Lambda z Lower Limit",
     "LAMZNPT": "Number of Points for Lambda z",
+    "LAMZSPN": "Lambda z Span",
     "LAMZUL": "Lambda z Upper Limit",
+    "MRTIBIFO": "MRT IV Bolus Infinity Obs",
+    "MRTIBLST": "MRT IV Bolus to Last Nonzero Conc",
     "R2": "R Squared",
     "R2ADJ": "R Squared Adjusted",
+    "SWING": "Swing",
     "TLST": "Time of Last Nonzero Conc",
     "TMAX": "Time of CMAX",
 }
@@ -38,7 +42,6 @@ NOT_FOR_SERIES = "not_a_cell_series"
 """The reason of metrics that a series cannot have: they are no rows."""
 
 _SPOILT = "before_infusion_high"
-_RESTS_ON = {"tmax": "cmax_evaluable"}
 _LETTERS = str.maketrans({"λ": "lambda ", "²": "2", "β": "beta ", "µ": "u"})
 
 
@@ -65,8 +68,7 @@ def parameter_code(metric: Metric) -> str:
     """
     code = pp_code(metric)
     if metric.days is not None:
-        start, end = metric.days
-        return f"AUC{start:g}_{end:g}".replace(".", "P")[:8]
+        return metric.name.upper().replace("AUC_", "AUC")[:8]
     same = [name for name, row in METRICS.items() if pp_code(row) == code]
     return code if same == [metric.name] else short_name(metric.name, PKPARM)
 
@@ -123,10 +125,11 @@ def parameter_table(metrics: "Metrics") -> pd.DataFrame:
     spoilt = table["notes"].map(lambda codes: _SPOILT in str(codes).split())
     units = {assay: metrics.units(assay) for assay in table["assay"].unique()}
     parts = []
-    for place, (name, metric) in enumerate(METRICS.items()):
+    for place, (name, metric) in enumerate(metrics.metrics.items()):
         start, end = metric.days or (np.nan, np.nan)
-        flag = _RESTS_ON.get(name, f"{name}_evaluable")
-        evaluable = table.get(flag, ~spoilt).astype(bool) & ~spoilt
+        evaluable = ~spoilt
+        if metric.rests_on:
+            evaluable &= table[f"{metric.rests_on}_evaluable"].astype(bool)
         part = table[["patient", "assay", "specimen"]].assign(
             metric=name,
             code=pp_code(metric),

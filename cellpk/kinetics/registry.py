@@ -1,18 +1,30 @@
 """What a metric is, why it may be missing, and how a function becomes one."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cellpk.kinetics.segments import Flags, Floats, Profiles
+from cellpk.kinetics.profiles import Profiles
+from cellpk.kinetics.segments import Flags, Floats
+from cellpk.study.metric_rules import Rules
 
 type UnitKind = Literal["level", "day", "day*level", "1/day", "1"]
+type Kind = Literal["peak", "last", "area", "terminal", "expansion", "presence"]
 type Reason = tuple[Flags, str]
+
+FUNCTIONS: dict[str, "OnePatient"] = {}
+"""Every metric of one patient's plain arrays; filled by :func:`metric`."""
+
+_METRICS: dict[str, "Metric"] = {}
+_FAMILIES: "list[Callable[[Rules], Iterable[Metric]]]" = []
+
+KINDS: tuple[Kind, ...] = get_args(Kind.__value__)
+"""Kinds of metrics, in the order of the table."""
 
 
 class Found(NamedTuple):
@@ -58,29 +70,46 @@ class Metric:
     ----------
     name : str
         Column of ``Metrics.table``.
+    kind : {"peak", "last", "area", "terminal", "expansion", "presence"}
+        What it is about; metrics of one kind stand together.
     label : str
         What it is called where a person reads.
     unit_kind : {"level", "day", "day*level", "1/day", "1"}
         How it scales with the levels and the times.
     cdisc : str
-        CDISC controlled term (PPTESTCD).
-    summary : {"geometric", "median"}
-        Summarised by geometric mean and geometric CV%, or by median and range.
+        CDISC controlled term (PPTESTCD), or a name of ours where there is none.
+    summary : {"geometric", "median", "share"}
+        Summarised by geometric mean and geometric CV%, by median and range, or, of a 1
+        for yes and a 0 for no, by the share of yes with its exact interval.
     compute : callable
         The metric of all profiles.
     cells_only : bool
         Whether it has a meaning only for levels of cells or transgene.
+    main : bool
+        Whether it is summarised where nobody asks for others.
+    infinity : bool
+        Whether it rests on the level after the last sample; off unless asked for.
+    rests_on : {"", "cmax"}
+        Metric without whose samples (``cmax_evaluable``) it stays out of summaries.
+    outcome : {"", "follow_up", "persistence"}
+        Why it may not predict an outcome: it grows with follow-up, or is seen only in
+        the weeks after the peak; "" where it may.
     days : (float, float) or None
         Days that an area covers.
     """
 
     name: str
+    kind: Kind
     label: str
     unit_kind: UnitKind
     cdisc: str
-    summary: Literal["geometric", "median"]
+    summary: Literal["geometric", "median", "share"]
     compute: Callable[[Profiles], Found]
     cells_only: bool = False
+    main: bool = False
+    infinity: bool = False
+    rests_on: Literal["", "cmax"] = ""
+    outcome: Literal["", "follow_up", "persistence"] = ""
     days: tuple[float, float] | None = None
 
     def unit(self, level: str) -> str:
@@ -121,7 +150,8 @@ levels : array, shape (samples,)
 lloq : float or array, shape (samples,)
     Lower limit of quantification, in the unit of ``levels``.
 **rules
-    Fields of :class:`cellpk.kinetics.segments.Rules`.
+    Further arguments of :meth:`cellpk.kinetics.profiles.Profiles.one`, among them the
+    fields of :class:`cellpk.study.metric_rules.Rules`.
 
 Returns
 -------
@@ -130,23 +160,19 @@ float
 """
 
 
-def register(
-    metrics: dict[str, Metric], **declared: Any
-) -> Callable[[Callable[[Profiles], Found]], OnePatient]:
+def metric(**declared: Any) -> Callable[[Callable[[Profiles], Found]], OnePatient]:
     """Enter a metric under its function's name.
 
     Parameters
     ----------
-    metrics : dict
-        Every metric by its name.
     **declared
         Fields of :class:`Metric` except ``name`` and ``compute``.
 
     Returns
     -------
     callable
-        Decorator of a function of :class:`Profiles`; it returns the metric of one
-        patient's plain arrays.
+        Decorator of a function of :class:`~cellpk.kinetics.profiles.Profiles`; it
+        returns the metric of one patient's plain arrays.
 
     Examples
     --------
@@ -157,7 +183,7 @@ def register(
 
     def enter(compute: Callable[[Profiles], Found]) -> OnePatient:
         name = compute.__name__
-        metrics[name] = Metric(name=name, compute=compute, **declared)
+        _METRICS[name] = Metric(name=name, compute=compute, **declared)
 
         @wraps(compute, assigned=("__module__", "__name__", "__qualname__"))
         def one(
@@ -169,9 +195,39 @@ def register(
         head, _, rest = inspect.cleandoc(compute.__doc__ or "").partition(
             "\n\nExamples"
         )
-        arguments = _ARGUMENTS % metrics[name].unit_kind
+        arguments = _ARGUMENTS % _METRICS[name].unit_kind
         one.__doc__ = f"{head}{arguments}\nExamples{rest}"
         vars(one)["__signature__"] = inspect.signature(one, follow_wrapped=False)
+        FUNCTIONS[name] = one
         return one
 
     return enter
+
+
+def family(
+    make: "Callable[[Rules], Iterable[Metric]]",
+) -> "Callable[[Rules], Iterable[Metric]]":
+    """Enter a function that makes metrics which the rules ask for, as areas to a day.
+
+    Examples
+    --------
+    >>> from cellpk.kinetics.metrics.areas import areas
+    >>> [each.name for each in areas(Rules(areas=[(7, 28)]))]
+    ['auc_7_28']
+    """
+    _FAMILIES.append(make)
+    return make
+
+
+def defined(rules: Rules) -> dict[str, Metric]:
+    """Return the metrics that are calculated by these rules, in the table's order.
+
+    Examples
+    --------
+    >>> "auc_inf_obs" in defined(Rules())
+    False
+    """
+    fixed = [each for each in _METRICS.values() if rules.infinity or not each.infinity]
+    made = [each for make in _FAMILIES for each in make(rules)]
+    known = sorted([*fixed, *made], key=lambda each: KINDS.index(each.kind))
+    return {each.name: each for each in known}

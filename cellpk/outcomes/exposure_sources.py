@@ -9,30 +9,32 @@ from scipy.special import ndtri
 
 from cellpk.errors import FitError, nearest
 from cellpk.kinetics.metrics import METRICS, REASONS
-from cellpk.kinetics.nca import NOTES, Metrics
+from cellpk.kinetics.nca import Metrics
+from cellpk.kinetics.registry import Metric
+from cellpk.kinetics.remarks import NOTES
 from cellpk.outcomes.exposures import Exposures, log10
 from cellpk.study.study import Study
 
 if TYPE_CHECKING:
     from cellpk.fit.individual import IndividualFits
 
-_FOLLOW_UP = (
-    "it depends on how long the patient was followed, and who does well is followed "
-    "longer"
-)
-_PERSISTENCE = (
-    "it is seen only in the weeks after the peak: persistence is an outcome of the "
-    "treatment, not an exposure that comes before one"
-)
-REFUSED: Mapping[str, str] = {
-    "auc_last": _FOLLOW_UP,
-    "c_last": _FOLLOW_UP,
-    "t_last": _FOLLOW_UP,
-    "half_life": _PERSISTENCE,
-    "lambda_z": _PERSISTENCE,
-    "persistence": _PERSISTENCE,
+WHY_NOT: Mapping[str, str] = {
+    "follow_up": "it depends on how long the patient was followed, and who does well "
+    "is followed longer",
+    "persistence": "it is seen only in the weeks after the peak: persistence is an "
+    "outcome of the treatment, not an exposure that comes before one",
 }
-"""What may not predict an outcome, by the beginning of its name, and why."""
+"""Why a metric or a quantity of a fit may not predict an outcome."""
+
+_QUANTITIES: Mapping[str, str] = {
+    "auc_last": "follow_up",
+    "c_last": "follow_up",
+    "t_last": "follow_up",
+    "half_life": "persistence",
+    "lambda_z": "persistence",
+    "persistence": "persistence",
+}
+"""Quantities of fits that may not, by the beginning of their names."""
 
 SPOILT = "before_infusion_high"
 """Note of a patient whose metrics are those of an earlier product."""
@@ -83,7 +85,7 @@ def find_exposures(
     >>> found.table[["exposure", "high", "below"]].values.tolist()
     [[90.0, 90.0, False], [900.0, 900.0, False], [nan, 20.0, True]]
     """
-    _refuse(exposure)
+    _refuse(exposure, source)
     if isinstance(source, Metrics):
         assay = _known(assay or study.main_assay, study.assays)
         rows, unit = _of_metrics(source, exposure, assay), source.units(assay)[exposure]
@@ -106,12 +108,36 @@ def find_exposures(
     )
 
 
-def _refuse(exposure: str) -> None:
+def refused(exposure: str, metric: Metric | None = None) -> str:
+    """Return why something may not predict an outcome, "" where it may.
+
+    Parameters
+    ----------
+    exposure : str
+        Its name.
+    metric : Metric, optional
+        The metric of that name, where it is one.
+
+    Examples
+    --------
+    >>> refused("cmax", METRICS["cmax"])
+    ''
+    >>> refused("half_life_1")[:36]
+    'it is seen only in the weeks after t'
+    """
+    if metric is not None:
+        return WHY_NOT.get(metric.outcome, "")
+    reasons = (why for name, why in _QUANTITIES.items() if exposure.startswith(name))
+    return WHY_NOT.get(next(reasons, ""), "")
+
+
+def _refuse(exposure: str, source: "Metrics | IndividualFits") -> None:
     """Refuse what is an outcome itself, with the reason."""
-    for name, why in REFUSED.items():
-        if exposure.startswith(name):
-            found = f"{exposure!r} cannot be the exposure: {why}"
-            raise FitError(found, todo="Use an early one: 'cmax' or 'auc_0_28'.")
+    known = source.metrics if isinstance(source, Metrics) else METRICS
+    why = refused(exposure, known.get(exposure))
+    if why:
+        found = f"{exposure!r} cannot be the exposure: {why}"
+        raise FitError(found, todo="Use an early one: 'cmax' or 'auc_0_28'.")
 
 
 def _known(assay: str, assays: tuple[str, ...]) -> str:
@@ -122,8 +148,8 @@ def _known(assay: str, assays: tuple[str, ...]) -> str:
 
 def _of_metrics(metrics: Metrics, exposure: str, assay: str) -> pd.DataFrame:
     """Read one metric of one series, and why there is none."""
-    if exposure not in METRICS:
-        known = [name for name in METRICS if not name.startswith(tuple(REFUSED))]
+    if exposure not in metrics.metrics:
+        known = [each.name for each in metrics.metrics.values() if not each.outcome]
         raise FitError(f"{exposure!r} is not a metric", todo=nearest(exposure, known))
     table = metrics.table
     here = table["assay"] == assay
@@ -131,8 +157,10 @@ def _of_metrics(metrics: Metrics, exposure: str, assay: str) -> pd.DataFrame:
     here &= table["specimen"] == sampled.idxmax()
     rows, codes = table.loc[here], metrics.reasons.loc[here, exposure]
     value = rows[exposure]
-    above = (codes == "above_upper_limit") & (METRICS[exposure].unit_kind == "level")
-    evaluable = f"{exposure}_evaluable"
+    above = (codes == "above_upper_limit") & (
+        metrics.metrics[exposure].unit_kind == "level"
+    )
+    evaluable = f"{metrics.metrics[exposure].rests_on or exposure}_evaluable"
     spoilt = rows["notes"].str.contains(rf"\b{SPOILT}\b")
     reason = codes.map({"": "", **REASONS}).mask(above, "")
     return pd.DataFrame(

@@ -4,14 +4,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from cellpk.errors import DataError, Problem, nearest
+from cellpk.kinetics.parameter_table import parameter_table
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cellpk.kinetics.nca import Metrics
-
-STEPS = "lambda_z"
-"""What metrics begin with that are only steps to the half-life; not summarised."""
-
-_RESTS_ON = {"tmax": "cmax_evaluable"}
-_SPOILT = "before_infusion_high"
 
 
 def speaks_for_all(rows: pd.DataFrame) -> bool:
@@ -36,7 +35,9 @@ def speaks_for_all(rows: pd.DataFrame) -> bool:
     return bool(2 * used >= rows["reason"].ne("no_sample").sum())
 
 
-def summarised(metrics: "Metrics", assay: str) -> pd.DataFrame:
+def summarised(
+    metrics: "Metrics", assay: str, *, names: "Sequence[str] | None" = None
+) -> pd.DataFrame:
     """Return the metrics of one assay, one a row, and whether they enter summaries.
 
     Parameters
@@ -45,6 +46,8 @@ def summarised(metrics: "Metrics", assay: str) -> pd.DataFrame:
         Metrics of all patients.
     assay : str
         The assay.
+    names : sequence of str, optional
+        The metrics, in this order; the main ones without.
 
     Returns
     -------
@@ -52,34 +55,29 @@ def summarised(metrics: "Metrics", assay: str) -> pd.DataFrame:
         ``patient``, ``specimen``, ``metric``, ``value``, ``reason`` (code where not
         calculable), ``evaluable``. Metrics that the assay cannot have are left out.
 
+    Raises
+    ------
+    DataError
+        Where there is no such metric.
+
     Examples
     --------
     >>> import cellpk as ck
     >>> study = ck.simulate_study(seed=1)
-    >>> summarised(ck.nca(study), "flow")["metric"].unique().tolist()
-    ['cmax', 'tmax', 'c_last', 't_last', 'auc_last', 'auc_0_28', 'half_life']
+    >>> summarised(ck.nca(study), "flow", names=["tmax"])["metric"].unique().tolist()
+    ['tmax']
     """
-    from cellpk.kinetics.metrics import METRICS
-
-    table = metrics.table
-    here = table["assay"] == assay
-    table, reasons = table[here], metrics.reasons[here]
-    usable = ~table["notes"].map(lambda codes: _SPOILT in str(codes).split())
-    parts = []
-    for name in METRICS:
-        if name.startswith(STEPS) or reasons[name].eq("not_a_cell_series").all():
-            continue
-        flag = _RESTS_ON.get(name, f"{name}_evaluable")
-        parts.append(
-            pd.DataFrame(
-                {
-                    "patient": table["patient"],
-                    "specimen": table["specimen"],
-                    "metric": name,
-                    "value": table[name],
-                    "reason": reasons[name],
-                    "evaluable": usable & table.get(flag, usable),
-                }
-            )
+    known = metrics.metrics
+    wanted = names or [name for name, metric in known.items() if metric.main]
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        what = "there is no such metric"
+        raise DataError(
+            [Problem(what, nearest(name, known), value=name) for name in unknown]
         )
-    return pd.concat(parts, ignore_index=True)
+    table = parameter_table(metrics)
+    table = table[table["assay"] == assay]
+    parts = [table[table["metric"] == name] for name in wanted]
+    columns = ["patient", "specimen", "metric", "value", "reason", "summarised"]
+    rows = pd.concat(parts, ignore_index=True)[columns]
+    return rows.rename(columns={"summarised": "evaluable"})

@@ -1,20 +1,18 @@
 """What study.toml can say, with every default filled in."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
     Field,
     SerializeAsAny,
     ValidationError,
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
 from cellpk.errors import DataError, Problem, nearest
 from cellpk.study.assays import ASSAYS, Assay
@@ -28,6 +26,8 @@ from cellpk.study.file_sections import (
     SamplesFile,
     Section,
 )
+from cellpk.study.metric_rules import Rules
+from cellpk.study.validation import told
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -119,6 +119,7 @@ class Settings(Section):
 
     study: StudySection
     analysis: AnalysisSection = AnalysisSection()
+    metrics: Rules = Rules()
     assays: dict[str, AssaySection] = Field(default_factory=dict)
     limits: dict[str, Limits] = Field(default_factory=dict)
     units: dict[str, str] = Field(default_factory=dict)
@@ -213,7 +214,7 @@ def settings_of(values: Mapping[str, Any], *, file: str = "settings") -> Setting
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        found = [_problem(detail, file, Settings) for detail in error.errors()]
+        found = [told(detail, Settings, file=file) for detail in error.errors()]
         raise DataError([*found, *problems]) from None
     if problems:
         raise DataError(problems)
@@ -240,7 +241,7 @@ def _delivered(rows: Any, file: str) -> tuple[list[DataFiles], list[Problem]]:
         try:
             read.append(kind.model_validate(row))
         except ValidationError as error:
-            found = (_problem(detail, file, kind) for detail in error.errors())
+            found = (told(detail, kind, file=file) for detail in error.errors())
             problems += [replace(p, column=f"{place}.{p.column}") for p in found]
     return read, problems
 
@@ -280,44 +281,3 @@ def load_settings(path: str | Path) -> tuple[Settings, Path]:
         what = f"the file is not TOML: {error}"
         raise DataError(Problem(what, "Correct that line.", file=path.name)) from None
     return settings_of(values, file=path.name), path
-
-
-def _problem(detail: ErrorDetails, file: str, model: type[BaseModel]) -> Problem:
-    """Say in our words what pydantic found."""
-    *parents, key = detail["loc"] or ("",)
-    place = ".".join(str(p + 1 if isinstance(p, int) else p) for p in detail["loc"])
-    value = detail["input"]
-    text = "" if isinstance(value, dict | list) or value is None else str(value)
-    if detail["type"] == "extra_forbidden":
-        todo = nearest(str(key), _keys(parents, model))
-        return Problem(
-            "the key is not known", todo, file=file, column=place, value=text
-        )
-    if detail["type"] == "missing":
-        todo = _MISSING.get(str(key), f"Add {key!r}.")
-        return Problem("the key is missing", todo, file=file, column=place)
-    what = detail["msg"].removeprefix("Value error, ")
-    what = what[:1].lower() + what[1:]
-    return Problem(what, "Correct it.", file=file, column=place, value=text)
-
-
-_MISSING = {
-    "infusion_day": "Say 0 or 1: what the files call the day of infusion.",
-    "study": "Add a table [study] with id and infusion_day.",
-}
-
-
-def _keys(parents: list[int | str], model: type[BaseModel]) -> list[str]:
-    """Return the keys that are known at a place in the settings."""
-    for parent in parents:
-        field = model.model_fields.get(str(parent))
-        model = next(_models(field.annotation), model) if field else model
-    return list(model.model_fields)
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Yield the models that an annotation speaks of."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _models(part)

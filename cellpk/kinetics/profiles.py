@@ -1,0 +1,367 @@
+"""The samples of every patient and series, and what all their metrics rest on.
+
+A profile is one patient's samples of one series (assay and specimen). Levels carry what
+is known of a sample: 0 is below the limit of quantification, ``inf`` above the upper
+limit.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cellpk.errors import DataError, Problem
+from cellpk.kinetics.curves import Curve, area_under, exponential_pieces
+from cellpk.kinetics.segments import Flags, Floats, Indices, Segments, pick
+from cellpk.kinetics.slopes import Slope, best_slope, censored_slope, whole_slope
+from cellpk.study.metric_rules import Rules, rules_with
+
+
+@dataclass(frozen=True, eq=False)
+class Profiles(Segments):
+    """Profiles one after another on flat arrays.
+
+    Parameters
+    ----------
+    times : array, shape (samples,)
+        Days after infusion, increasing within a profile.
+    levels : array, shape (samples,)
+        Level in the assay's unit; 0 below the limit of quantification, ``inf`` above
+        the upper limit; never NaN.
+    bounds : array, shape (profiles + 1,)
+        Profile ``i`` holds the samples ``bounds[i]:bounds[i + 1]``; it may be empty.
+    lloq : array, shape (samples,)
+        Lower limit of quantification; 0 where it is not known.
+    by_hand, left_out : array of bool, shape (samples,)
+        Samples that were chosen for the terminal slope, or refused for it, by hand.
+    above : array, shape (profiles,)
+        Level of which the time above it is told; NaN where none was given.
+    rules : Rules
+        The choices behind the metrics.
+    day : float
+        Length of a day in the unit of the times (24 where times are hours).
+
+    Examples
+    --------
+    >>> Profiles.one([7, 14, 21], [80, float("nan"), 20], lloq=50).levels
+    array([80.,  0.])
+    """
+
+    lloq: Floats
+    by_hand: Flags
+    left_out: Flags
+    above: Floats
+    rules: Rules
+    day: float
+
+    @classmethod
+    def stacked(
+        cls,
+        times: ArrayLike,
+        levels: ArrayLike,
+        bounds: ArrayLike,
+        *,
+        above: ArrayLike = np.nan,
+        rules: Rules | None = None,
+        day: float = 1.0,
+        **of_samples: ArrayLike,
+    ) -> Self:
+        """Return profiles from flat arrays; what is one number holds for all.
+
+        Parameters
+        ----------
+        times, levels, bounds, above, rules, day
+            As in :class:`Profiles`.
+        **of_samples
+            ``lloq`` (not known where it is not given), ``by_hand``, ``left_out``.
+
+        Examples
+        --------
+        >>> Profiles.stacked([7, 14, 7], [5, 2, 0], [0, 2, 3], lloq=1).top
+        array([5., 0.])
+        """
+        t, starts = np.asarray(times, float), np.asarray(bounds, np.intp)
+        plain = {"lloq": 0.0, "by_hand": False, "left_out": False}
+        known: dict[str, Any] = {
+            name: np.broadcast_to(np.asarray(value, type(plain[name])), t.shape)
+            for name, value in (plain | of_samples).items()
+        }
+        return cls(
+            t,
+            np.asarray(levels, float),
+            starts,
+            **known,
+            above=np.broadcast_to(np.asarray(above, float), len(starts) - 1),
+            rules=rules or Rules(),
+            day=day,
+        )
+
+    @classmethod
+    def one(
+        cls,
+        times: ArrayLike,
+        levels: ArrayLike,
+        *,
+        lloq: ArrayLike = 0.0,
+        day: float = 1.0,
+        by_hand: ArrayLike = (),
+        left_out: ArrayLike = (),
+        above: float = np.nan,
+        **rules: Any,
+    ) -> Self:
+        """Return the profile of one patient.
+
+        Parameters
+        ----------
+        times : array, shape (samples,)
+            Days after infusion, increasing.
+        levels : array, shape (samples,)
+            Level in the assay's unit; NaN where not measured, ``inf`` above the
+            upper limit.
+        lloq : float or array, shape (samples,)
+            Lower limit of quantification, in the unit of ``levels``.
+        day : float
+            Length of a day in the unit of ``times``.
+        by_hand, left_out : array of float
+            Times of the samples that make the terminal slope, or that it leaves out.
+        above : float
+            Level of which the time above it is told.
+        **rules
+            Fields of :class:`~cellpk.study.metric_rules.Rules`.
+
+        Raises
+        ------
+        DataError
+            Where the arrays do not fit together, times fall, a level is negative or a
+            rule is not known.
+
+        Examples
+        --------
+        >>> Profiles.one([168, 336], [80, 20], day=24).day
+        24
+        """
+        t, y = np.asarray(times, float), np.asarray(levels, float)
+        _check(t, y)
+        limit = np.broadcast_to(np.asarray(lloq, float), t.shape)
+        measured = ~np.isnan(y)
+        y = np.where(y < limit, 0.0, y)[measured]
+        return cls.stacked(
+            t[measured],
+            y,
+            [0, len(y)],
+            lloq=limit[measured],
+            by_hand=np.isin(t[measured], by_hand),
+            left_out=np.isin(t[measured], left_out),
+            above=above,
+            rules=rules_with(Rules(), rules),
+            day=day,
+        )
+
+    @cached_property
+    def quantified(self) -> Flags:
+        """Samples that reach the lower limit of quantification."""
+        return self.levels > 0
+
+    @cached_property
+    def after(self) -> Flags:
+        """Samples after the infusion; one at time 0 was taken before it began."""
+        return self.times > 0
+
+    @cached_property
+    def top(self) -> Floats:
+        """Highest level in the Cmax window, ``-inf`` where it holds no sample."""
+        return self.highest(np.where(self._in_window, self.levels, -np.inf))
+
+    @cached_property
+    def at_top(self) -> Flags:
+        """Quantifiable samples that hold the highest level in the Cmax window."""
+        highest = self.levels == self.top[self.owner]
+        return self._in_window & self.quantified & highest
+
+    @cached_property
+    def peak(self) -> Indices:
+        """Where the first highest level in the Cmax window stands, -1 for none."""
+        return self.first(self.at_top)
+
+    @cached_property
+    def tmax(self) -> Floats:
+        """Time of the peak, NaN where there is none."""
+        return pick(self.times, self.peak)
+
+    @cached_property
+    def last_quantified(self) -> Indices:
+        """Where the last quantifiable sample after infusion stands, -1 for none."""
+        return self.last(self.after & self.quantified)
+
+    @cached_property
+    def t_last(self) -> Floats:
+        """Time of the last quantifiable sample after infusion, NaN for none."""
+        return pick(self.times, self.last_quantified)
+
+    @cached_property
+    def first_lost(self) -> Indices:
+        """Where the first sample after the last quantifiable one stands, -1 for none.
+
+        Every sample from there on is below the limit.
+        """
+        return self.first(self.times > self.t_last[self.owner])
+
+    @cached_property
+    def ends(self) -> Floats:
+        """Time of the last sample after infusion, NaN for none."""
+        return pick(self.times, self.last(self.after))
+
+    @cached_property
+    def curve(self) -> Curve:
+        """The levels that areas are taken under: from time 0, NaN above the limit.
+
+        The last level up to time 0 stands at time 0.
+        """
+        levels, used = self._stands()
+        before = self.last(~self.after & used)
+        start = np.where(before < 0, self._at_zero(levels, used), pick(levels, before))
+        grown = Segments(self.times, levels, self.bounds).keep(self.after & used)
+        fronts = grown.bounds[:-1]
+        filled = np.insert(grown.levels, fronts, start)
+        segments = Segments(
+            np.insert(grown.times, fronts, 0.0),
+            np.where(np.isinf(filled), np.nan, filled),
+            grown.bounds + np.arange(len(grown) + 1),
+        )
+        return Curve(
+            segments.times,
+            segments.levels,
+            segments.bounds,
+            exponential_pieces(segments, rule=self.rules.auc_rule, peak=self._log_from),
+        )
+
+    @cached_property
+    def to_last(self) -> Floats:
+        """Area from the infusion to the last quantifiable level (AUClast)."""
+        return area_under(self.curve, 0.0, self.t_last)
+
+    @cached_property
+    def decline(self) -> Slope:
+        """The terminal phase: the best regression that ends at the last level."""
+        chosen = self.total(self.by_hand) > 0
+        mask = np.where(chosen[self.owner], self.by_hand, self._falls_after_peak)
+        mask &= self.quantified & np.isfinite(self.levels) & ~self.left_out
+        tail = self.keep(mask)
+        rules = self.rules
+        slope = best_slope(
+            tail,
+            points=rules.lambda_z_points,
+            tolerance=rules.lambda_z_tolerance,
+            by_hand=chosen,
+        )
+        if rules.lambda_z_below == "left_out":
+            return slope
+        limits = ~self.quantified & (self.lloq > 0) & ~self.left_out
+        late = self.times >= slope.start[self.owner]
+        used = late & (limits | mask)
+        known = np.where(limits, self.lloq, self.levels)
+        levels = Segments(self.times, known, self.bounds).keep(used)
+        return censored_slope(levels, censored=limits[used], slope=slope)
+
+    @cached_property
+    def chosen_by_hand(self) -> Flags:
+        """Profiles whose terminal slope rests on samples chosen by hand."""
+        return self.total(self.by_hand) > 0
+
+    @cached_property
+    def lowest_before_peak(self) -> Indices:
+        """Where the last of the lowest samples before the peak stands, -1 for none."""
+        rising = self.after & (self.times < self.tmax[self.owner])
+        lowest = -self.highest(np.where(rising, -self.levels, -np.inf))
+        return self.last(rising & (self.levels == lowest[self.owner]))
+
+    @cached_property
+    def rise(self) -> Slope:
+        """The expansion: the regression from the lowest level to the peak."""
+        low = pick(self.times, self.lowest_before_peak)[self.owner]
+        inside = (self.times >= low) & (self.times <= self.tmax[self.owner])
+        return whole_slope(self.keep(inside & self.quantified & self._finite))
+
+    @cached_property
+    def _finite(self) -> Flags:
+        return np.isfinite(self.levels)
+
+    @cached_property
+    def _log_from(self) -> Floats:
+        """Tmax, from which "linear_log" interpolates logs; never without a peak."""
+        return np.where(np.isnan(self.tmax), np.inf, self.tmax)
+
+    @cached_property
+    def _in_window(self) -> Flags:
+        low, high = (day * self.day for day in self.rules.window)
+        return self.after & (self.times > low) & (self.times <= high)
+
+    @cached_property
+    def _falls_after_peak(self) -> Flags:
+        """Samples that a terminal slope may use: after the peak, or from it on."""
+        above = pick(self.times, self.last(np.isinf(self.levels)))
+        late = self.times > np.fmax(self.tmax, above)[self.owner]
+        if self.rules.lambda_z_peak:
+            at_peak = np.isfinite(self.top) & ~(above > self.tmax)
+            late |= (self.times == self.tmax[self.owner]) & at_peak[self.owner]
+        return self.quantified & late
+
+    def _stands(self) -> tuple[Floats, Flags]:
+        """Return levels, those below the limit as the rules say, and which count."""
+        quantified = np.where(self.quantified, self.times, np.nan)
+        first = pick(quantified, self.first(self.quantified))
+        last = pick(quantified, self.last(self.quantified))
+        early = ~(self.times >= first[self.owner])
+        late = self.times > last[self.owner]
+        stands = self.rules.stands
+        levels, used = self.levels.copy(), np.ones(len(self.levels), bool)
+        middle = ~early & ~late
+        wheres = (early, middle, late)
+        for where, stand in zip(wheres, stands.in_order, strict=True):
+            below = where & ~self.quantified
+            levels[below] = self._value(stand)[below]
+            used &= ~(below & (stand == "drop"))
+        return levels, used
+
+    def _value(self, stand: str | float) -> Floats:
+        if stand == "half":
+            return self.lloq / 2
+        if stand == "lloq":
+            return self.lloq
+        return np.full(len(self.levels), 0.0 if isinstance(stand, str) else stand)
+
+    def _at_zero(self, levels: Floats, used: Flags) -> Floats:
+        """Return the level at time 0 of profiles without a sample up to then."""
+        if self.rules.at_zero == "zero":
+            return np.zeros(len(self))
+        if self.rules.at_zero == "missing":
+            return np.full(len(self), np.nan)
+        grown = Segments(self.times, levels, self.bounds).keep(self.after & used)
+        one = np.where(grown.counts > 0, grown.bounds[:-1], -1)
+        two = np.where(grown.counts > 1, grown.bounds[:-1] + 1, -1)
+        t1, t2 = pick(grown.times, one), pick(grown.times, two)
+        c1, c2 = pick(grown.levels, one), pick(grown.levels, two)
+        falling = (c2 > 0) & (c2 < c1) & (t2 > t1) & np.isfinite(c1)
+        ratio = np.where(falling, c1, 1.0) / np.where(falling, c2, 1.0)
+        exponent = np.where(falling, t1, 0.0) / np.where(falling, t2 - t1, 1.0)
+        return np.where(falling, c1 * ratio**exponent, c1)
+
+
+def _check(times: Floats, levels: Floats) -> None:
+    """Refuse arrays that cannot be one patient's profile."""
+    if times.ndim != 1 or times.shape != levels.shape:
+        what = f"times have shape {times.shape} and levels {levels.shape}"
+        raise DataError(Problem(what, "Give one level for each time."))
+    wrong = np.flatnonzero(np.isnan(times) | np.append(False, np.diff(times) < 0))
+    if len(wrong):
+        what = (
+            f"times must be known and must not fall, but time {wrong[0]} does not hold"
+        )
+        value = str(times[wrong[0]])
+        raise DataError(Problem(what, "Sort the samples by time.", value=value))
+    if (levels < 0).any():
+        what = "a level cannot be negative"
+        todo = "Write 0, or give lloq, where it marks a sample below the limit."
+        raise DataError(Problem(what, todo, value=str(levels[levels < 0][0])))
