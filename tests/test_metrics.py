@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from plain_metrics import plain_metrics
 
 from cellpk.kinetics import metrics as m
-from cellpk.kinetics.metrics import METRICS, REASONS
+from cellpk.kinetics.metrics import METRICS, REASONS, defined
 from cellpk.kinetics.profiles import Profiles
-from cellpk.kinetics.registry import defined
 from cellpk.study.metric_rules import Rules
 
 TIMES = [0, 3, 7, 10, 14, 21, 28, 60, 90]

@@ -54,10 +54,27 @@ def usable_samples(study: Study, rules: Rules) -> tuple[pd.DataFrame, Flags]:
     """
     samples = study.samples
     samples = samples.loc[~samples["excluded"] & (samples["state"] != "missing")]
-    ends = pd.concat([_further_infusions(study, rules), _other_therapies(study, rules)])
-    until = samples["patient"].map(ends.groupby(level=0).min())
+    until = samples["patient"].map(counted_until(study, rules))
     late = samples["time"].to_numpy() > until.fillna(np.inf).to_numpy(float)
     return samples, late
+
+
+def counted_until(study: Study, rules: Rules) -> pd.Series:
+    """Return the day up to which each patient's samples count, where there is one.
+
+    Returns
+    -------
+    Series of float, indexed by patient
+        Day of a further infusion or another cell therapy, the earlier one.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> counted_until(ck.simulate_study(seed=1), Rules()).empty
+    True
+    """
+    ends = pd.concat([_further_infusions(study, rules), _other_therapies(study, rules)])
+    return ends.groupby(level=0).min()
 
 
 def laid_out(samples: pd.DataFrame, series: pd.DataFrame, rules: Rules) -> Profiles:

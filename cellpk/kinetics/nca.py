@@ -10,8 +10,9 @@ import pandas as pd
 
 from cellpk.errors import DataError, Problem, nearest
 from cellpk.kinetics.layout import checked, laid_out, series_of, usable_samples
+from cellpk.kinetics.metrics import defined
 from cellpk.kinetics.profiles import Profiles
-from cellpk.kinetics.registry import Found, Metric, defined
+from cellpk.kinetics.registry import Found, Metric
 from cellpk.kinetics.remarks import counts, died_early, evaluable, remarks, written
 from cellpk.kinetics.rules_in_words import in_words
 from cellpk.kinetics.segments import Flags

@@ -217,10 +217,11 @@ class Profiles(Segments):
     def curve(self) -> Curve:
         """The levels that areas are taken under: from time 0, NaN above the limit.
 
-        The last level up to time 0 stands at time 0.
+        The last level up to time 0 stands at time 0, unless the rules say otherwise.
         """
         levels, used = self._stands()
-        before = self.last(~self.after & used)
+        early = self.times == 0 if self.rules.baseline == "at_zero" else ~self.after
+        before = self.last(early & used)
         start = np.where(before < 0, self._at_zero(levels, used), pick(levels, before))
         grown = Segments(self.times, levels, self.bounds).keep(self.after & used)
         fronts = grown.bounds[:-1]
@@ -230,12 +231,10 @@ class Profiles(Segments):
             np.where(np.isinf(filled), np.nan, filled),
             grown.bounds + np.arange(len(grown) + 1),
         )
-        return Curve(
-            segments.times,
-            segments.levels,
-            segments.bounds,
-            exponential_pieces(segments, rule=self.rules.auc_rule, peak=self._log_from),
-        )
+        # As after a bolus, the highest level may stand at time 0.
+        peak = np.where(start > self.top, 0.0, self._log_from)
+        law = exponential_pieces(segments, rule=self.rules.auc_rule, peak=peak)
+        return Curve(segments.times, segments.levels, segments.bounds, law)
 
     @cached_property
     def to_last(self) -> Floats:
@@ -254,6 +253,7 @@ class Profiles(Segments):
             tail,
             points=rules.lambda_z_points,
             tolerance=rules.lambda_z_tolerance,
+            falling=rules.lambda_z_among == "falling",
             by_hand=chosen,
         )
         if rules.lambda_z_below == "left_out":

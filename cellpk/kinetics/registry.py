@@ -4,14 +4,16 @@ import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Literal, NamedTuple, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cellpk.kinetics.profiles import Profiles
 from cellpk.kinetics.segments import Flags, Floats
-from cellpk.study.metric_rules import Rules
+
+if TYPE_CHECKING:
+    from cellpk.study.metric_rules import Rules
 
 type UnitKind = Literal["level", "day", "day*level", "1/day", "1"]
 type Kind = Literal["peak", "last", "area", "terminal", "expansion", "presence"]
@@ -20,8 +22,11 @@ type Reason = tuple[Flags, str]
 FUNCTIONS: dict[str, "OnePatient"] = {}
 """Every metric of one patient's plain arrays; filled by :func:`metric`."""
 
-_METRICS: dict[str, "Metric"] = {}
-_FAMILIES: "list[Callable[[Rules], Iterable[Metric]]]" = []
+REGISTERED: dict[str, "Metric"] = {}
+"""Every metric of its own; filled by :func:`metric`."""
+
+FAMILIES: "list[Callable[[Rules], Iterable[Metric]]]" = []
+"""What makes the metrics that rules ask for; filled by :func:`family`."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind.__value__)
 """Kinds of metrics, in the order of the table."""
@@ -183,7 +188,7 @@ def metric(**declared: Any) -> Callable[[Callable[[Profiles], Found]], OnePatien
 
     def enter(compute: Callable[[Profiles], Found]) -> OnePatient:
         name = compute.__name__
-        _METRICS[name] = Metric(name=name, compute=compute, **declared)
+        REGISTERED[name] = Metric(name=name, compute=compute, **declared)
 
         @wraps(compute, assigned=("__module__", "__name__", "__qualname__"))
         def one(
@@ -195,7 +200,7 @@ def metric(**declared: Any) -> Callable[[Callable[[Profiles], Found]], OnePatien
         head, _, rest = inspect.cleandoc(compute.__doc__ or "").partition(
             "\n\nExamples"
         )
-        arguments = _ARGUMENTS % _METRICS[name].unit_kind
+        arguments = _ARGUMENTS % REGISTERED[name].unit_kind
         one.__doc__ = f"{head}{arguments}\nExamples{rest}"
         vars(one)["__signature__"] = inspect.signature(one, follow_wrapped=False)
         FUNCTIONS[name] = one
@@ -212,22 +217,9 @@ def family(
     Examples
     --------
     >>> from cellpk.kinetics.metrics.areas import areas
+    >>> from cellpk.study.metric_rules import Rules
     >>> [each.name for each in areas(Rules(areas=[(7, 28)]))]
     ['auc_7_28']
     """
-    _FAMILIES.append(make)
+    FAMILIES.append(make)
     return make
-
-
-def defined(rules: Rules) -> dict[str, Metric]:
-    """Return the metrics that are calculated by these rules, in the table's order.
-
-    Examples
-    --------
-    >>> "auc_inf_obs" in defined(Rules())
-    False
-    """
-    fixed = [each for each in _METRICS.values() if rules.infinity or not each.infinity]
-    made = [each for make in _FAMILIES for each in make(rules)]
-    known = sorted([*fixed, *made], key=lambda each: KINDS.index(each.kind))
-    return {each.name: each for each in known}

@@ -18,7 +18,7 @@ NOTES: dict[str, str] = {
     "reinfusion": "Samples after a further infusion or another cell therapy are not "
     "used.",
     "died_early": "The patient died before day 7.",
-    "by_hand": "The samples of the terminal slope were chosen by hand.",
+    "by_hand": "Samples of the terminal slope were chosen or left out by hand.",
 }
 """What to know of a patient's metrics: the code in ``notes`` and its sentence."""
 
@@ -58,7 +58,7 @@ def remarks(
         "second_peak": (later > profiles.top) & (later > 0),
         "reinfusion": cut,
         "died_early": died,
-        "by_hand": profiles.chosen_by_hand,
+        "by_hand": profiles.total(profiles.by_hand | profiles.left_out) > 0,
     }
 
 

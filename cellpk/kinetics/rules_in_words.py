@@ -11,14 +11,15 @@ _AUC_RULES: Mapping[str, str] = {
     "linear_log": "Areas are linear up to Tmax and logarithmic after it, linear where "
     "an end is 0 (linear-log).",
 }
+_BASELINE: Mapping[str, str] = {
+    "last": "The last level up to time 0 stands at time 0; without one, ",
+    "at_zero": "A level at exactly time 0 stands there; without one, ",
+}
 _AT_ZERO: Mapping[str, str] = {
-    "zero": "The last level up to time 0 stands at time 0; without one, areas start at "
-    "0.",
-    "extrapolated": "The last level up to time 0 stands at time 0; without one, the "
-    "line through the logarithms of the first two levels is followed back to it, or "
-    "the first level stands there where they do not fall.",
-    "missing": "The last level up to time 0 stands at time 0; without one, areas from "
-    "time 0 are NC.",
+    "zero": "areas start at 0.",
+    "extrapolated": "the line through the logarithms of the first two levels is "
+    "followed back to it, or the first level stands there where they do not fall.",
+    "missing": "areas from time 0 are NC.",
 }
 _BEYOND: Mapping[str, str] = {
     "last": "Areas to a fixed day end at the last quantifiable level where it comes "
@@ -53,7 +54,7 @@ def _sentences(rules: Rules) -> Iterator[str]:
     yield "Time 0 is the start of the first infusion; times are actual days after it."
     yield "A sample at time 0 counts as drawn before the infusion."
     yield from _below(rules)
-    yield _AT_ZERO[rules.at_zero]
+    yield _BASELINE[rules.baseline] + _AT_ZERO[rules.at_zero]
     yield from _peak(rules)
     yield _AUC_RULES[rules.auc_rule]
     yield "AUClast ends at the last quantifiable level."
@@ -108,7 +109,9 @@ def _peak(rules: Rules) -> Iterator[str]:
     until = "" if rules.cmax_window == "all" else f" up to day {window:g}"
     yield (
         f"Cmax is the highest level after the infusion{until}, and Tmax the day of the "
-        "first of equals; a later higher level is noted as a second peak."
+        "first of equals. A second peak is the highest level of a rise after Tmax to at "
+        f"least {rules.second_peak_fold:g} times the lowest level before it, or above "
+        "Cmax."
     )
     nothing = "Cmax and areas to a fixed day are 0"
     if rules.all_below == "zero":
@@ -143,13 +146,21 @@ def _terminal(rules: Rules) -> Iterator[str]:
     if rules.lambda_z_span:
         wanted.append(f"span {rules.lambda_z_span:g} half-lives or more")
     *first, last = wanted
+    among = ", of those that fall" if rules.lambda_z_among == "falling" else ""
     text = f"{', '.join(first)} and {last}" if first else last
     yield (
         "lambda_z is from the log-linear regression of at least "
         f"{rules.lambda_z_points} quantifiable levels {from_} Tmax, the last one among "
         "them: the regression with the highest adjusted R2 (within "
-        f"{rules.lambda_z_tolerance:g}, that with most levels). It {text}."
+        f"{rules.lambda_z_tolerance:g}, that with most levels){among}. It {text}."
     )
+    hand = [*rules.lambda_z_times.values(), *rules.lambda_z_without.values()]
+    patients = {patient for chosen in hand for patient in chosen}
+    if patients:
+        yield (
+            "Samples behind lambda_z were chosen or left out by hand in "
+            f"{len(patients)} patients; where chosen, fit and span are not judged."
+        )
     if rules.lambda_z_below == "censored":
         yield (
             "From the first of these levels on, levels below the limit enter the slope "

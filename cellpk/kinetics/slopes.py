@@ -49,7 +49,7 @@ class _Regressions:
 
 
 def best_slope(
-    tail: Segments, *, points: int, tolerance: float, by_hand: Flags
+    tail: Segments, *, points: int, tolerance: float, falling: bool, by_hand: Flags
 ) -> Slope:
     """Choose the regression that ends at the last level and fits best.
 
@@ -64,18 +64,21 @@ def best_slope(
         Fewest levels.
     tolerance : float
         Difference of adjusted R2 that does not count.
+    falling : bool
+        Whether regressions that do not fall are no candidates.
     by_hand : array of bool, shape (profiles,)
         Profiles in which all levels are used: two of them are enough.
 
     Examples
     --------
     >>> tail = Segments(np.arange(4.0), np.array([9.0, 4, 2, 1]), np.array([0, 4]))
-    >>> found = best_slope(tail, points=3, tolerance=1e-4, by_hand=np.array([False]))
+    >>> found = best_slope(tail, points=3, tolerance=1e-4, falling=False,
+    ...                    by_hand=np.array([False]))
     >>> float(found.points[0]), round(float(found.rate[0]), 3)
     (3.0, -0.693)
     """
     all_ = _to_the_end(tail)
-    enough = all_.points >= points
+    enough = (all_.points >= points) & ((all_.rate < 0) | (not falling))
     score = np.where(enough & np.isfinite(all_.r2adj), all_.r2adj, -np.inf)
     best = tail.highest(score)[tail.owner]
     near = enough & np.isfinite(score) & (score >= best - tolerance)

@@ -57,6 +57,7 @@ CONVENTIONS: Mapping[str, Mapping[str, Any]] = {
     "pknca": {
         "below": "pknca",
         "at_zero": "missing",
+        "baseline": "at_zero",
         "beyond": "last",
         "all_below": "zero",
         "cmax_window": "all",
@@ -66,11 +67,13 @@ CONVENTIONS: Mapping[str, Mapping[str, Any]] = {
     "winnonlin": {
         "auc_rule": "linear",
         "below": "drop",
-        "beyond": "infinity_obs",
+        "baseline": "at_zero",
+        "beyond": "infinity_pred",
         "all_below": "zero",
         "cmax_window": "all",
         "lambda_z_r2adj": "any",
         "lambda_z_span": 0.0,
+        "lambda_z_among": "falling",
     },
 }
 """What other programs do by default, as far as it differs from cellpk."""
@@ -102,6 +105,9 @@ class Rules(Section):
         Level at time 0 where no sample was taken up to then: 0, as infused cells spread
         to below what assays reach; back along the first two levels, as after a bolus;
         or unknown, and areas from time 0 are not calculable.
+    baseline : {"last", "at_zero"}
+        Which sample before the infusion stands at time 0: the last one, or only one at
+        exactly time 0.
     beyond : {"sampled", "last", "all", "infinity_obs", "infinity_pred"}
         How an area to a fixed day goes on after the last quantifiable level. "sampled":
         as sampled, and after the last sample with lambda_z where ``auc_coverage`` is
@@ -112,7 +118,7 @@ class Rules(Section):
     infinity : bool
         Whether areas to infinity, their extrapolated share and MRT are calculated.
     all_below : {"nc", "zero"}
-        AUClast and Clast of a patient in whom nothing is quantifiable.
+        AUClast, AUCall and Clast of a patient in whom nothing is quantifiable.
     cmax_window : (float, float) or "all"
         Cmax is sought after the first and up to the second of these days.
     second_peak_fold : float
@@ -125,6 +131,9 @@ class Rules(Section):
         Fewest half-lives from the first to the last of its points.
     lambda_z_tolerance : float
         Of regressions whose adjusted R2 differs by less, that with most points is used.
+    lambda_z_among : {"all", "falling"}
+        Whether the best regression is sought among all, and none is used where it does
+        not fall, or among those that fall.
     lambda_z_peak : bool
         Whether the level at Tmax may be one of its points.
     lambda_z_below : {"left_out", "censored"}
@@ -162,6 +171,7 @@ class Rules(Section):
     )
     below: Literal["cellpk", "pknca", "drop", "zero"] | Below = "cellpk"
     at_zero: Literal["zero", "extrapolated", "missing"] = "zero"
+    baseline: Literal["last", "at_zero"] = "last"
     beyond: Literal["sampled", "last", "all", "infinity_obs", "infinity_pred"] = (
         "sampled"
     )
@@ -174,6 +184,7 @@ class Rules(Section):
     lambda_z_r2adj: Fit = 0.8
     lambda_z_span: Number = 2.0
     lambda_z_tolerance: Number = 1e-4
+    lambda_z_among: Literal["all", "falling"] = "all"
     lambda_z_peak: bool = False
     lambda_z_below: Literal["left_out", "censored"] = "left_out"
     lambda_z_times: PointsByHand = Field(default_factory=dict)

@@ -352,16 +352,11 @@ def _unknown(profiles: Profiles, value: Floats) -> tuple[tuple[Flags, str], ...]
 def _between(profiles: Profiles, start: float, end: float) -> Found:
     """Give the area between two days, and go on after the last level by the rules."""
     low, high = start * profiles.day, end * profiles.day
-    inside = profiles.after & (profiles.times > low) & (profiles.times <= high)
     go_on = _as_sampled if profiles.rules.beyond == "sampled" else _from_the_last
     value, reasons = go_on(profiles, low, high)
-    return found(
-        value,
-        *unsampled(profiles),
-        (profiles.total(inside) == 0, "no_sample_in_window"),
-        *reasons,
-        *_unknown(profiles, value),
-    )
+    if profiles.rules.all_below == "zero":
+        value = np.where(profiles.last_quantified < 0, 0.0, value)
+    return found(value, *unsampled(profiles), *reasons, *_unknown(profiles, value))
 
 
 type _Part = tuple[Floats, tuple[tuple[Flags, str], ...]]
@@ -377,7 +372,11 @@ def _as_sampled(profiles: Profiles, low: float, high: float) -> _Part:
     beyond = level * -np.expm1(-rate * missing) / rate
     value = area_under(curve, low, high) + np.where(extrapolated, beyond, 0.0)
     unknown = np.isnan(area_under(curve, low, high))
+    early = profiles.after & (profiles.times <= high)
+    nothing = (curve.counts == 1) & (profiles.last_quantified < 0)
     return value, (
+        (profiles.total(early) == 0, "no_sample_in_window"),
+        (nothing, "no_quantifiable"),
         ((missing > 0) & (end <= low + coverage * (high - low)), "ends_early"),
         (~unknown & extrapolated & np.isnan(rate), "no_lambda_z"),
     )
@@ -394,5 +393,5 @@ def _from_the_last(profiles: Profiles, low: float, high: float) -> _Part:
     predicted = beyond == "infinity_pred"
     rest = _rest(profiles, predicted=predicted, until=high)
     rest = rest - _rest(profiles, predicted=predicted, until=low)
-    needed = high > profiles.t_last
+    needed = high > profiles.t_last  # never where nothing is quantifiable
     return value + np.where(needed, rest, 0.0), ((needed & ~sound, "no_lambda_z"),)

@@ -59,7 +59,7 @@ def visits(rules: Rules) -> Iterable[Metric]:
         yield Metric(
             name=f"present_{name}",
             kind="presence",
-            label=f"Quantifiable at {_spoken(name)}",
+            label=f"Quantifiable at {visit_in_words(name)}",
             unit_kind="1",
             cdisc=f"PR{name.upper()}"[:8],
             summary="share",
@@ -69,8 +69,14 @@ def visits(rules: Rules) -> Iterable[Metric]:
         )
 
 
-def _spoken(name: str) -> str:
-    """Return a visit's name in words."""
+def visit_in_words(name: str) -> str:
+    """Return a visit's name in words.
+
+    Examples
+    --------
+    >>> visit_in_words("d28"), visit_in_words("m12"), visit_in_words("end_of_study")
+    ('day 28', 'month 12', 'end of study')
+    """
     words = {"d": "day", "w": "week", "m": "month"}
     if name[:1] in words and name[1:].isdecimal():
         return f"{words[name[0]]} {name[1:]}"
