@@ -9,6 +9,8 @@ from .kinetics.nca import Metrics as Metrics
 from .kinetics.nca import nca as nca
 from .kinetics.parameter_datasets import write_parameters as write_parameters
 from .kinetics.parameter_reading import read_parameters as read_parameters
+from .kinetics.persistence import Persistence as Persistence
+from .kinetics.persistence import persistence as persistence
 from .model.design import Design as Design
 from .model.library import list_models as list_models
 from .model.library import load_model as load_model
