@@ -1,7 +1,9 @@
 """Which group each patient belongs to, and in which order groups are printed."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,6 +13,8 @@ from cellpk.reporting.printed import inside
 
 if TYPE_CHECKING:
     from cellpk.study.study import Study
+
+type By = str | Sequence[str] | pd.Series | Mapping[str, object] | None
 
 _MOST = 8
 
@@ -74,26 +78,30 @@ class Grouping:
         )
 
 
-def grouping(study: "Study", by: str | None) -> Grouping:
+def grouping(study: "Study", by: By) -> Grouping:
     """Put the patients of a study in groups.
 
     Parameters
     ----------
     study : Study
         The study.
-    by : str or None
-        An endpoint (such as ``"response"``), a column of ``study.patients`` (such as
-        ``"dose_level"``), or ``None`` for all patients in one group.
+    by : str, sequence of str, Series, mapping or None
+        An endpoint (such as ``"response"``); a column of ``study.patients`` (such as
+        ``"dose_level"``); several of these, crossed; the group of each patient, as a
+        Series indexed by patient (such as ``pandas.qcut`` of a covariate returns) or a
+        mapping; or ``None`` for all patients in one group.
 
     Returns
     -------
     Grouping
-        Groups of an endpoint are "yes" and "no"; others stand in their natural order.
+        Groups of an endpoint are "yes" and "no"; categories stand in their own order,
+        others in their natural one.
 
     Raises
     ------
     DataError
-        If ``by`` is neither, or has more different values than a table can hold.
+        If ``by`` is none of these, names a patient who is not in the study, or makes
+        more groups than a table can hold.
 
     Examples
     --------
@@ -105,6 +113,10 @@ def grouping(study: "Study", by: str | None) -> Grouping:
         patients = study.patients["patient"]
         of = pd.Series("All patients", index=patients, dtype="str")
         return Grouping("", "", of, ("All patients",))
+    if isinstance(by, pd.Series | Mapping):
+        return _by_patient(study, pd.Series(by))
+    if not isinstance(by, str):
+        return _crossed(study, [grouping(study, each) for each in by])
     from cellpk.outcomes.endpoints import ENDPOINTS
 
     if by in ENDPOINTS:
@@ -131,17 +143,57 @@ def _by_endpoint(study: "Study", by: str) -> Grouping:
 
 def _by_column(study: "Study", by: str) -> Grouping:
     column = study.patients.set_index("patient")[by]
-    of = column.map(_word, na_action="ignore").astype("str")
-    names = tuple(sorted(of.dropna().unique(), key=_natural))
+    return _of(column, by, by.replace("_", " ").capitalize())
+
+
+def _by_patient(study: "Study", given: pd.Series) -> Grouping:
+    """Group by what the user says of each patient."""
+    patients = study.patients["patient"]
+    known = set(patients)
+    strangers = [str(patient) for patient in given.index if patient not in known]
+    if strangers or given.index.has_duplicates:
+        what = "a group is given for patients whom the study does not have"
+        twice = "a patient has two groups"
+        todo = "Index the groups by the patients of the study, each once."
+        value = ", ".join(strangers[:5])
+        raise DataError(Problem(what if strangers else twice, todo, value=value))
+    label = "Group" if given.name is None else str(given.name)
+    name = re.sub(r"\W+", "_", label.lower()).strip("_") or "group"
+    return _of(given.reindex(patients), name, label.replace("_", " ").capitalize())
+
+
+def _crossed(study: "Study", parts: list[Grouping]) -> Grouping:
+    """Cross groupings; groups without a patient are left out."""
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return grouping(study, None)
+    words = pd.concat([part.of for part in parts], axis=1)
+    names = [", ".join(each) for each in product(*(part.names for part in parts))]
+    of = words.agg(lambda row: ", ".join(row) if row.notna().all() else None, axis=1)
+    kept = [name for name in names if of.eq(name).any()]
+    kind = pd.CategoricalDtype(kept, ordered=True)
+    label = ", ".join([parts[0].label, *(inside(part.label) for part in parts[1:])])
+    return _of(of.astype(kind), "_and_".join(part.by for part in parts), label)
+
+
+def _of(values: pd.Series, by: str, label: str) -> Grouping:
+    """Make groups of one value per patient."""
+    of = values.astype("object").map(_word, na_action="ignore").astype("str")
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        words = [_word(each) for each in values.cat.categories]
+        names = tuple(word for word in words if of.eq(word).any())
+    else:
+        names = tuple(sorted(of.dropna().unique(), key=_natural))
     if len(names) > _MOST:
         raise DataError(
             Problem(
                 f"{len(names)} different values are too many groups",
-                f"Group by a column of at most {_MOST} values.",
+                f"Group by at most {_MOST} values; pandas.qcut cuts a number into few.",
                 column=by,
             )
         )
-    return Grouping(by, by.replace("_", " ").capitalize(), of, names)
+    return Grouping(by, label, of, names)
 
 
 def _word(value: object) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cellpk.kinetics.shares import exact_interval
 from cellpk.reporting.printed import NOTHING, by_kind, interval, listed, percent
 
 FEW = 3
@@ -74,6 +75,21 @@ class Summary:
         if self.n < FEW:
             return NOTHING
         return f"{by_kind(self.mean, kind)} ({by_kind(self.sd, kind)})"
+
+    def share(self) -> str:
+        """Print how many of the values are 1, with the exact interval of the share.
+
+        Examples
+        --------
+        >>> summarise([1.0, 1.0, 0.0, 1.0]).share()
+        '3/4 (75.0) [19.4, 99.4]'
+        """
+        if not self.n:
+            return NOTHING
+        low, high = exact_interval(self.n_quantified, self.n)
+        part = percent(100 * self.n_quantified / self.n)
+        ends = f"[{percent(100 * low)}, {percent(100 * high)}]"
+        return f"{self.n_quantified}/{self.n} ({part}) {ends}"
 
     def middle(self, kind: str, *, first: bool = False) -> str:
         """Print median and range; where values are few a dash, or the values if first.

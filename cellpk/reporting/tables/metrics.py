@@ -1,11 +1,12 @@
 """Tables of what the data say by themselves: metrics over patients."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from cellpk.reporting.grouping import Grouping, grouping
+from cellpk.reporting.grouping import By, Grouping, grouping
 from cellpk.reporting.printed import NOTHING, inside, level
 from cellpk.reporting.statistics import FEW, Summary, summarise
 from cellpk.reporting.table import Table, table
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from cellpk.study.study import Study
 
 _RATIO = "ratio"
+_NO_SPREAD = 1e-9  # of logarithms: values that are all the same have no interval
 
 _RULES = (
     "n: patients in whom the metric is calculable and evaluable; one in whom no level "
@@ -28,13 +30,24 @@ _RULES = (
 )
 
 
+SAMPLED_PEAK = (
+    "Observed Cmax is a sampled peak: the highest of the samples that were drawn, and "
+    "as a rule lower than the true peak."
+)
+_SHARE = (
+    "Shares: patients in whom it holds of those in whom it is known, with the exact "
+    "(Clopper-Pearson) interval."
+)
+
+
 @table
 def kinetics(
     metrics: "Metrics",
     study: "Study",
     *,
-    by: str | None = None,
+    by: By = None,
     assay: str | None = None,
+    names: Sequence[str] | None = None,
 ) -> Table:
     """Summarise the metrics of one assay over patients.
 
@@ -44,18 +57,21 @@ def kinetics(
         Metrics of all patients.
     study : Study
         The study.
-    by : str, optional
-        Endpoint or column of the patients that makes the columns. Between two groups,
-        the ratio of geometric means is given with its 90% interval.
+    by : str, sequence of str, Series or mapping, optional
+        What makes the columns, see :func:`~cellpk.reporting.grouping.grouping`. Between
+        two groups, the ratio of geometric means is given with its 90% interval.
     assay : str, optional
         Assay; the study's main assay without.
+    names : sequence of str, optional
+        Metrics in the order of the table; the main ones without.
 
     Returns
     -------
     Table
-        ``frame``: specimen, metric, unit, group, n, n_quantified, geometric_mean,
-        geometric_cv (%), mean, sd, median, minimum, maximum, values, and for two groups
-        ratio, ratio_low, ratio_high on the rows of the first.
+        ``frame``: specimen, metric, unit, group, n, n_quantified (of a share: those in
+        whom it holds), geometric_mean, geometric_cv (%), mean, sd, median, minimum,
+        maximum, values, and for two groups ratio, ratio_low, ratio_high on the rows of
+        the first.
 
     Examples
     --------
@@ -67,30 +83,32 @@ def kinetics(
     """
     assay = assay or study.main_assay
     groups = grouping(study, by)
-    values = summarised(metrics, assay)
+    values = summarised(metrics, assay, names=names)
     summaries = _summaries(values, groups)
-    ratios = _ratios(values[values["evaluable"]], groups)
+    ratios = _ratios(values[values["evaluable"]], groups, metrics)
     units = metrics.units(assay)
     frame = _frame(summaries, ratios, units)
-    columns = [*(groups.names if by else ()), "Total"]
+    columns = [*(groups.names if groups.by else ()), "Total"]
     sizes = groups.sizes | {"Total": len(study.patients)}
     ratio = {_RATIO: "Ratio of geometric\nmeans (90% CI)"} if ratios else {}
     return Table(
-        name=f"kinetics_{assay}" + (f"_by_{by}" if by else ""),
+        name=f"kinetics_{assay}" + (f"_by_{groups.by}" if groups.by else ""),
         title=f"{study.assay(assay).label}: kinetic metrics"
-        + (f" by {inside(groups.label)}" if by else ""),
+        + (f" by {inside(groups.label)}" if groups.by else ""),
         frame=frame,
-        shown=_shown(summaries, ratios, units),
+        shown=_shown(summaries, ratios, metrics=metrics, units=units),
         labels={"statistic": "Metric (unit)\nStatistic"}
         | {name: f"{name}\n(N = {sizes[name]})" for name in columns}
         | ratio,
         group="metric",
-        spans={groups.label: groups.names} if by else {},
+        spans={groups.label: groups.names} if groups.by else {},
         footnotes=(
             *_RULES,
+            *_shares(values, metrics),
+            *_sampled_peak(values),
             *([_RATIO_RULE] if ratios else []),
-            *_not_calculable(values),
-            *_partial(values),
+            *_not_calculable(values, metrics),
+            *_partial(values, metrics),
             *groups.note(),
         ),
         rules=metrics.rules,
@@ -123,16 +141,14 @@ def _summaries(values: pd.DataFrame, groups: Grouping) -> dict[_Key, Summary]:
     return result
 
 
-def _ratios(values: pd.DataFrame, groups: Grouping) -> _Ratios:
+def _ratios(values: pd.DataFrame, groups: Grouping, metrics: "Metrics") -> _Ratios:
     """Compare two groups, metric by metric, on the log scale."""
-    from cellpk.kinetics.metrics import METRICS
-
     if len(groups.names) != 2:
         return {}
     where = values["patient"].map(groups.of)
     result = {}
     for (specimen, metric), rows in values.groupby(["specimen", "metric"], sort=False):
-        if METRICS[str(metric)].summary != "geometric":
+        if metrics.metrics[str(metric)].summary != "geometric":
             continue
         first, second = (
             np.log(rows.loc[(where[rows.index] == name) & (rows["value"] > 0), "value"])
@@ -145,6 +161,8 @@ def _ratios(values: pd.DataFrame, groups: Grouping) -> _Ratios:
 
 def ratio_of_means(first: Any, second: Any) -> tuple[float, float, float]:
     """Return the ratio of two geometric means and its 90% interval.
+
+    The interval is NaN where neither group has any spread.
 
     Parameters
     ----------
@@ -163,9 +181,11 @@ def ratio_of_means(first: Any, second: Any) -> tuple[float, float, float]:
     """
     from scipy.stats import ttest_ind
 
+    middle = float(np.mean(first) - np.mean(second))
+    if max(np.ptp(first), np.ptp(second)) < _NO_SPREAD:
+        return float(np.exp(middle)), np.nan, np.nan
     result: Any = ttest_ind(first, second, equal_var=False)
     interval = result.confidence_interval(0.90)
-    middle = np.mean(first) - np.mean(second)
     ratio, low, high = np.exp([middle, interval.low, interval.high])
     return float(ratio), float(low), float(high)
 
@@ -186,15 +206,17 @@ def _frame(
 
 
 def _shown(
-    summaries: dict[_Key, Summary], ratios: _Ratios, units: dict[str, str]
+    summaries: dict[_Key, Summary],
+    ratios: _Ratios,
+    *,
+    metrics: "Metrics",
+    units: dict[str, str],
 ) -> pd.DataFrame:
     """Print a row for each statistic of each metric, a column for each group."""
-    from cellpk.kinetics.metrics import METRICS
-
     several = len({specimen for specimen, _, _ in summaries}) > 1
     rows: dict[tuple[str, str], dict[str, str]] = {}
     for (specimen, name, group), summary in summaries.items():
-        metric = METRICS[name]
+        metric = metrics.metrics[name]
         unit = pretty(units[name])
         title = f"{metric.label} ({unit})" if unit else metric.label
         title = f"{specimen}: {title}" if several else title
@@ -213,6 +235,8 @@ def _shown(
 def _statistics(summary: Summary, metric: Any) -> dict[str, str]:
     """Print the statistics that suit a metric."""
     kind = metric.unit_kind
+    if metric.summary == "share":
+        return {"n/N (%) [95% CI]": summary.share()}
     if metric.summary == "median":
         return {
             "n": str(summary.n),
@@ -232,15 +256,13 @@ def _printed_ratio(ratio: float, low: float, high: float) -> str:
     return f"{level(ratio)} ({level(low)}, {level(high)})"
 
 
-def _not_calculable(values: pd.DataFrame) -> tuple[str, ...]:
+def _not_calculable(values: pd.DataFrame, metrics: "Metrics") -> tuple[str, ...]:
     """Say which metrics are missing in how many patients, and why."""
-    from cellpk.kinetics.metrics import METRICS
-
     alike: dict[str, list[str]] = {}
     for name, rows in values.groupby("metric", sort=False):
         reasons = _missing(rows)
         if reasons:
-            label = METRICS[str(name)].label
+            label = metrics.metrics[str(name)].label
             used = int((rows["value"].notna() & rows["evaluable"]).sum())
             why = f"{len(rows) - used} of {len(rows)} patients: {'; '.join(reasons)}."
             alike.setdefault(why, []).append(label)
@@ -249,12 +271,10 @@ def _not_calculable(values: pd.DataFrame) -> tuple[str, ...]:
     )
 
 
-def _partial(values: pd.DataFrame) -> tuple[str, ...]:
+def _partial(values: pd.DataFrame, metrics: "Metrics") -> tuple[str, ...]:
     """Name the metrics whose summary does not speak for most patients."""
-    from cellpk.kinetics.metrics import METRICS
-
     labels = [
-        METRICS[str(name)].label
+        metrics.metrics[str(name)].label
         for name, rows in values.groupby("metric", sort=False)
         if not speaks_for_all(rows)
     ]
@@ -264,6 +284,17 @@ def _partial(values: pd.DataFrame) -> tuple[str, ...]:
         f"Fewer than half of the sampled patients have {' and '.join(labels)}, and who "
         "has it is no chance: these numbers do not speak for the others.",
     )
+
+
+def _shares(values: pd.DataFrame, metrics: "Metrics") -> tuple[str, ...]:
+    """Say how shares are given, where there are any."""
+    kinds = {metrics.metrics[str(name)].summary for name in values["metric"].unique()}
+    return (_SHARE,) if "share" in kinds else ()
+
+
+def _sampled_peak(values: pd.DataFrame) -> tuple[str, ...]:
+    """Say what an observed Cmax is, where one is summarised."""
+    return (SAMPLED_PEAK,) if values["metric"].eq("cmax").any() else ()
 
 
 def _missing(rows: pd.DataFrame) -> list[str]:
