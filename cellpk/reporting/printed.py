@@ -147,6 +147,18 @@ def listed(values: Iterable[float], kind: str = "level") -> str:
     return "; ".join(by_kind(value, kind) for value in sorted(values)) or NOTHING
 
 
+def enumerated(words: Iterable[str]) -> str:
+    """Return words as a sentence lists them.
+
+    Examples
+    --------
+    >>> enumerated(["Cmax", "Tmax", "half-life"]), enumerated(["Cmax"])
+    ('Cmax, Tmax and half-life', 'Cmax')
+    """
+    *first, last = [*words]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def inside(label: str) -> str:
     """Return a label as it stands inside a sentence; abbreviations keep their capitals.
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cellpk.reporting.grouping import By, Grouping, grouping
-from cellpk.reporting.printed import NOTHING, inside, level
+from cellpk.reporting.printed import NOTHING, enumerated, inside, level
 from cellpk.reporting.statistics import FEW, Summary, summarise
 from cellpk.reporting.table import Table, table
 from cellpk.reporting.values import speaks_for_all, summarised
@@ -281,7 +281,7 @@ def _partial(values: pd.DataFrame, metrics: "Metrics") -> tuple[str, ...]:
     if not labels:
         return ()
     return (
-        f"Fewer than half of the sampled patients have {' and '.join(labels)}, and who "
+        f"Fewer than half of the sampled patients have {enumerated(labels)}, and who "
         "has it is no chance: these numbers do not speak for the others.",
     )
 
