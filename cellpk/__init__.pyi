@@ -5,6 +5,7 @@ from .errors import ModelError as ModelError
 from .errors import Problem as Problem
 from .fit.individual import IndividualFits as IndividualFits
 from .fit.individual import fit_individuals as fit_individuals
+from .kinetics.assay_error import metric_intervals as metric_intervals
 from .kinetics.nca import Metrics as Metrics
 from .kinetics.nca import nca as nca
 from .kinetics.parameter_datasets import write_parameters as write_parameters
@@ -15,6 +16,7 @@ from .model.design import Design as Design
 from .model.library import list_models as list_models
 from .model.library import load_model as load_model
 from .model.model import Model as Model
+from .model.sampled_peak import sampled_peak as sampled_peak
 from .model.virtual import Simulated as Simulated
 from .outcomes.cytokines import CytokineAssociation as CytokineAssociation
 from .outcomes.cytokines import cytokine_association as cytokine_association

@@ -168,8 +168,9 @@ def test_what_cannot_be_calculated_says_why(code):
 
 
 def test_every_reason_of_the_vocabulary_has_a_case():
-    """Of series that are not of cells: test_nca; of the Tobit slope: test_slopes."""
-    assert {*REASON_CASES, "not_a_cell_series", "no_censored_fit"} == set(REASONS)
+    """Of other series: test_nca; of Tobit: test_slopes; of errors: test_assay_error."""
+    elsewhere = {"not_a_cell_series", "no_censored_fit", "lost_in_error"}
+    assert {*REASON_CASES, *elsewhere} == set(REASONS)
 
 
 days = st.one_of(

@@ -1,6 +1,7 @@
 """How levels run between samples: areas, moments and times under such a curve."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,6 +31,16 @@ class Curve(Segments):
     """
 
     exponential: Flags
+
+    @cached_property
+    def pair(self) -> Indices:
+        """Samples that another one of the same profile follows."""
+        return np.flatnonzero(self.owner[1:] == self.owner[:-1])
+
+    @cached_property
+    def whole(self) -> Floats:
+        """Area from each sample of ``pair`` to the next; NaN where it is not known."""
+        return _areas(_pieces(self, -np.inf, np.inf))
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,10 +126,14 @@ def area_under(curve: Curve, start: ArrayLike, end: ArrayLike) -> Floats:
     >>> area_under(straight, 0, 5)
     array([100.])
     """
-    pieces = _pieces(curve, start, end)
-    straight = (pieces.at_low + pieces.at_high) / 2 * pieces.length
-    falling = -np.expm1(-pieces.rate * pieces.length) / _not_zero(pieces.rate)
-    return pieces.total(np.where(pieces.exponential, pieces.at_low * falling, straight))
+    owner = curve.owner[curve.pair]
+    t1, t2 = curve.times[curve.pair], curve.times[curve.pair + 1]
+    low, high = (np.broadcast_to(x, len(curve))[owner] for x in (start, end))
+    inside = (t1 >= low) & (t2 <= high)
+    whole = np.bincount(owner, np.where(inside, curve.whole, 0.0), minlength=len(curve))
+    cut = ~inside & (t1 < high) & (t2 > low)  # at most two of a curve
+    pieces = _pieces(curve, start, end, among=cut)
+    return whole + pieces.total(_areas(pieces))
 
 
 def moment_under(curve: Curve, start: ArrayLike, end: ArrayLike) -> Floats:
@@ -199,9 +214,22 @@ def time_above(curve: Curve, level: ArrayLike) -> Floats:
     return p.total(np.where(unknown, np.nan, above * p.length))
 
 
-def _pieces(curve: Curve, start: ArrayLike, end: ArrayLike) -> _Pieces:
+def _areas(pieces: _Pieces) -> Floats:
+    """Return the area under each piece."""
+    straight = (pieces.at_low + pieces.at_high) / 2 * pieces.length
+    falling = -np.expm1(-pieces.rate * pieces.length) / _not_zero(pieces.rate)
+    return np.where(pieces.exponential, pieces.at_low * falling, straight)
+
+
+def _pieces(
+    curve: Curve,
+    start: ArrayLike,
+    end: ArrayLike,
+    *,
+    among: Flags | slice = slice(None),
+) -> _Pieces:
     """Cut curves between two days into the pieces between their samples."""
-    pair = np.flatnonzero(curve.owner[1:] == curve.owner[:-1])
+    pair = curve.pair[among]
     owner = curve.owner[pair]
     t1, t2 = curve.times[pair], curve.times[pair + 1]
     c1, c2 = curve.levels[pair], curve.levels[pair + 1]

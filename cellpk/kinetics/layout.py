@@ -54,7 +54,10 @@ def usable_samples(study: Study, rules: Rules) -> tuple[pd.DataFrame, Flags]:
     """
     samples = study.samples
     samples = samples.loc[~samples["excluded"] & (samples["state"] != "missing")]
-    until = samples["patient"].map(counted_until(study, rules))
+    ends = counted_until(study, rules)
+    if ends.empty:
+        return samples, np.zeros(len(samples), bool)
+    until = samples["patient"].map(ends)
     late = samples["time"].to_numpy() > until.fillna(np.inf).to_numpy(float)
     return samples, late
 
@@ -103,9 +106,11 @@ def laid_out(samples: pd.DataFrame, series: pd.DataFrame, rules: Rules) -> Profi
     54
     """
     places = series.assign(place=np.arange(len(series)))
-    placed = samples.merge(places, on=SERIES).sort_values(
-        ["place", "time"], kind="stable"
-    )
+    placed = samples.merge(places, on=SERIES)
+    later = np.diff(placed["time"]) >= 0
+    step = np.diff(placed["place"])
+    if not ((step > 0) | ((step == 0) & later)).all():
+        placed = placed.sort_values(["place", "time"], kind="stable")
     known = placed["level"].where(placed["state"] == "quantified", 0.0)
     levels = known.where(placed["state"] != "above", np.inf)
     return Profiles.stacked(
@@ -139,7 +144,8 @@ def checked(rules: Rules, study: Study) -> Rules:
       the study has no such assay. Did you mean 'flow'?
     """
     problems = [*_unknown("above", rules.above, study.assays, "assay")]
-    patients = list(study.patients["patient"])
+    by_hand = rules.lambda_z_times or rules.lambda_z_without
+    patients = list(study.patients["patient"]) if by_hand else []
     for name in ("lambda_z_times", "lambda_z_without"):
         chosen: PointsByHand = getattr(rules, name)
         problems += _unknown(name, chosen, study.assays, "assay")

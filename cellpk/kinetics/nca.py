@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cellpk.errors import DataError, Problem, nearest
-from cellpk.kinetics.layout import checked, laid_out, series_of, usable_samples
+from cellpk.kinetics.layout import SERIES, checked, laid_out, series_of, usable_samples
 from cellpk.kinetics.metrics import defined
 from cellpk.kinetics.profiles import Profiles
 from cellpk.kinetics.registry import Found, Metric
@@ -49,7 +49,7 @@ class Metrics:
     settings: Rules
     metrics: Mapping[str, Metric]
     _table: pd.DataFrame
-    _reasons: pd.DataFrame
+    _reasons: Mapping[str, np.ndarray]
     _level_units: Mapping[str, str]
 
     @property
@@ -65,7 +65,7 @@ class Metrics:
     @property
     def reasons(self) -> pd.DataFrame:
         """The same rows: why each metric is NC (key of ``REASONS``), else empty."""
-        return self._reasons.copy()
+        return self._table[SERIES].assign(**self._reasons)
 
     def units(self, assay: str) -> dict[str, str]:
         """Return the unit of every metric of an assay's levels.
@@ -149,21 +149,22 @@ def nca(study: Study, **rules: Any) -> Metrics:
     notes = remarks(
         profiles,
         cells=cells,
-        cut=laid_out(samples.loc[late], series, Rules()).counts > 0,
+        cut=_cut(samples.loc[late], series),
         died=series["patient"].isin(died_early(study)).to_numpy(),
     )
-    table = series.assign(
+    columns = {
         **counts(profiles),
         **{name: each.value for name, each in found.items()},
         **evaluable(profiles, found, cells=cells, spoilt=notes["before_infusion_high"]),
-        notes=written(notes),
-    )
+        "notes": written(notes),
+    }
+    table = pd.concat([series, pd.DataFrame(columns)], axis=1)
     return Metrics(
         study_id=study.settings.study.id,
         settings=chosen,
         metrics=metrics,
         _table=table,
-        _reasons=series.assign(**{name: each.reason for name, each in found.items()}),
+        _reasons={name: each.reason for name, each in found.items()},
         _level_units={assay: study.unit(assay) for assay in study.assays},
     )
 
@@ -175,3 +176,11 @@ def _apply(metric: Metric, profiles: Profiles, cells: Flags) -> Found:
         return Found(value, reason)
     refused = np.where(cells, reason, "not_a_cell_series")
     return Found(np.where(cells, value, np.nan), refused)
+
+
+def _cut(late: pd.DataFrame, series: pd.DataFrame) -> Flags:
+    """Say of which profiles samples were left out."""
+    if late.empty:
+        return np.zeros(len(series), bool)
+    cut = pd.MultiIndex.from_frame(late[SERIES])
+    return pd.MultiIndex.from_frame(series[SERIES]).isin(cut)

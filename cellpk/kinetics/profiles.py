@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cellpk.errors import DataError, Problem
-from cellpk.kinetics.curves import Curve, area_under, exponential_pieces
+from cellpk.kinetics.curves import Curve, area_under, exponential_pieces, moment_under
+from cellpk.kinetics.rises import Rises, rises_after
 from cellpk.kinetics.segments import Flags, Floats, Indices, Segments, pick
 from cellpk.kinetics.slopes import Slope, best_slope, censored_slope, whole_slope
 from cellpk.study.metric_rules import Rules, rules_with
@@ -170,15 +171,20 @@ class Profiles(Segments):
         return self.times > 0
 
     @cached_property
+    def never_after(self) -> Flags:
+        """Profiles without a sample after the infusion."""
+        return self.total(self.after) == 0
+
+    @cached_property
     def top(self) -> Floats:
         """Highest level in the Cmax window, ``-inf`` where it holds no sample."""
-        return self.highest(np.where(self._in_window, self.levels, -np.inf))
+        return self.highest(np.where(self.in_window, self.levels, -np.inf))
 
     @cached_property
     def at_top(self) -> Flags:
         """Quantifiable samples that hold the highest level in the Cmax window."""
         highest = self.levels == self.top[self.owner]
-        return self._in_window & self.quantified & highest
+        return self.in_window & self.quantified & highest
 
     @cached_property
     def peak(self) -> Indices:
@@ -242,6 +248,11 @@ class Profiles(Segments):
         return area_under(self.curve, 0.0, self.t_last)
 
     @cached_property
+    def moment_to_last(self) -> Floats:
+        """Area under time times level from the infusion to the last quantifiable."""
+        return moment_under(self.curve, 0.0, self.t_last)
+
+    @cached_property
     def decline(self) -> Slope:
         """The terminal phase: the best regression that ends at the last level."""
         chosen = self.total(self.by_hand) > 0
@@ -271,6 +282,17 @@ class Profiles(Segments):
         return self.total(self.by_hand) > 0
 
     @cached_property
+    def rises(self) -> Rises:
+        """Rises of the level after the peak."""
+        return rises_after(
+            self,
+            np.where(self.peak < 0, self.bounds[1:], self.peak + 1),
+            top=self.top,
+            at_most=np.where(self.quantified, self.levels, self.lloq),
+            fold=self.rules.second_peak_fold,
+        )
+
+    @cached_property
     def lowest_before_peak(self) -> Indices:
         """Where the last of the lowest samples before the peak stands, -1 for none."""
         rising = self.after & (self.times < self.tmax[self.owner])
@@ -294,7 +316,8 @@ class Profiles(Segments):
         return np.where(np.isnan(self.tmax), np.inf, self.tmax)
 
     @cached_property
-    def _in_window(self) -> Flags:
+    def in_window(self) -> Flags:
+        """Samples among which Cmax is sought."""
         low, high = (day * self.day for day in self.rules.window)
         return self.after & (self.times > low) & (self.times <= high)
 

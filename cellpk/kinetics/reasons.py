@@ -29,6 +29,8 @@ REASONS: dict[str, str] = {
     "few_rising_points": "Too few quantifiable levels lead up to the peak.",
     "not_rising": "The log-linear regression up to the peak does not rise.",
     "no_level_given": "No level was given for this assay.",
+    "lost_in_error": "With this assay error the metric is not calculable, or nothing "
+    "is quantifiable, in more than one of ten draws: there is no interval.",
     "not_a_cell_series": "Only for levels of cells or transgene: this series does not "
     "start from zero.",
 }
@@ -45,7 +47,7 @@ def unsampled(profiles: Profiles) -> tuple[Reason, ...]:
     """
     return (
         (profiles.counts == 0, "no_sample"),
-        (profiles.total(profiles.after) == 0, "no_sample_after_infusion"),
+        (profiles.never_after, "no_sample_after_infusion"),
     )
 
 

@@ -109,8 +109,8 @@ def _peak(rules: Rules) -> Iterator[str]:
     until = "" if rules.cmax_window == "all" else f" up to day {window:g}"
     yield (
         f"Cmax is the highest level after the infusion{until}, and Tmax the day of the "
-        "first of equals. A second peak is the highest level of a rise after Tmax to at "
-        f"least {rules.second_peak_fold:g} times the lowest level before it, or above "
+        "first of equals. A second peak is the highest level of a rise after Tmax to "
+        f"at least {rules.second_peak_fold:g} times the lowest level before it, or above "
         "Cmax."
     )
     nothing = "Cmax and areas to a fixed day are 0"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cellpk.kinetics.curves import area_under, moment_under
+from cellpk.kinetics.curves import area_under
 from cellpk.kinetics.metrics.terminal import of_the_decline
 from cellpk.kinetics.profiles import Profiles
 from cellpk.kinetics.reasons import unquantified, unsampled
@@ -271,9 +271,7 @@ def mrt_last(profiles: Profiles) -> Found:
     >>> mrt_last([0, 2], [3, 3], auc_rule="linear")
     1.0
     """
-    value = moment_under(profiles.curve, 0.0, profiles.t_last) / _above_zero(
-        profiles.to_last
-    )
+    value = profiles.moment_to_last / _above_zero(profiles.to_last)
     none = (profiles.last_quantified < 0, "no_quantifiable")
     return found(value, *unsampled(profiles), none, *_unknown(profiles, value))
 
@@ -298,7 +296,7 @@ def mrt_inf_obs(profiles: Profiles) -> Found:
     14.427
     """
     rate, last = -profiles.decline.rate, pick(profiles.levels, profiles.last_quantified)
-    moment = moment_under(profiles.curve, 0.0, profiles.t_last)
+    moment = profiles.moment_to_last
     moment = moment + last * (profiles.t_last / rate + 1 / rate**2)
     area = profiles.to_last + _rest(profiles, predicted=False)
     return _infinite(profiles, moment / _above_zero(area))
@@ -370,8 +368,9 @@ def _as_sampled(profiles: Profiles, low: float, high: float) -> _Part:
     rate = of_the_decline(profiles, -profiles.decline.rate).value
     extrapolated = (missing > 0) & (level > 0)
     beyond = level * -np.expm1(-rate * missing) / rate
-    value = area_under(curve, low, high) + np.where(extrapolated, beyond, 0.0)
-    unknown = np.isnan(area_under(curve, low, high))
+    sampled = area_under(curve, low, high)
+    value = sampled + np.where(extrapolated, beyond, 0.0)
+    unknown = np.isnan(sampled)
     early = profiles.after & (profiles.times <= high)
     nothing = (curve.counts == 1) & (profiles.last_quantified < 0)
     return value, (

@@ -1,7 +1,5 @@
 """The peak, and rises after it."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from cellpk.kinetics.profiles import Profiles
@@ -74,7 +72,7 @@ def second_peak(profiles: Profiles) -> Found:
     >>> second_peak([7, 14, 28, 60, 90], [900, 300, 40, 400, 90])
     400.0
     """
-    level = _rises(profiles).level
+    level = profiles.rises.level
     return found(
         level,
         *no_peak(profiles),
@@ -99,7 +97,7 @@ def second_peak_time(profiles: Profiles) -> Found:
     >>> second_peak_time([7, 14, 28, 60, 90], [900, 300, 40, 400, 90])
     60.0
     """
-    time = _rises(profiles).time
+    time = profiles.rises.time
     return found(time, *no_peak(profiles), (np.isnan(time), "no_second_peak"))
 
 
@@ -119,7 +117,7 @@ def rebounds(profiles: Profiles) -> Found:
     >>> rebounds([7, 14, 28, 60, 90, 120], [900, 300, 40, 400, 90, 200])
     2.0
     """
-    return found(_rises(profiles).rises, *no_peak(profiles))
+    return found(profiles.rises.number, *no_peak(profiles))
 
 
 @metric(
@@ -150,37 +148,3 @@ def swing(profiles: Profiles) -> Found:
         (np.isinf(profiles.top) | np.isinf(low), "above_upper_limit"),
         (low == 0, "low_not_quantified"),
     )
-
-
-class _Rises(NamedTuple):
-    """Rises after the peak; arrays of shape (profiles,)."""
-
-    level: Floats
-    time: Floats
-    rises: Floats
-
-
-def _rises(profiles: Profiles) -> _Rises:
-    """Follow all profiles sample by sample from the peak on: falling, then rising."""
-    fold, size = profiles.rules.second_peak_fold, len(profiles)
-    begin = np.where(profiles.peak < 0, profiles.bounds[1:], profiles.peak + 1)
-    sizes = profiles.bounds[1:] - begin
-    low, high, rising = profiles.top.copy(), np.zeros(size), np.zeros(size, bool)
-    best, time, count = np.full(size, np.nan), np.full(size, np.nan), np.zeros(size)
-    for step in range(int(sizes.max(initial=0))):
-        who = np.flatnonzero(sizes > step)
-        here, was = begin[who] + step, rising[who]
-        level = profiles.levels[here]
-        seen = np.where(level > 0, level, profiles.lloq[here])  # it may be lower
-        up = ~was & (level > 0)
-        up &= (level >= fold * low[who]) | (level > profiles.top[who])
-        down = was & (seen * fold <= high[who])
-        falls = np.where(~was & ~up, np.fmin(low[who], seen), low[who])
-        low[who] = np.where(down, seen, falls)
-        high[who] = np.where(up, level, np.fmax(high[who], level))
-        rising[who] = (was & ~down) | up
-        count[who] += up
-        better = rising[who] & ~(level <= best[who])
-        best[who] = np.where(better, level, best[who])
-        time[who] = np.where(better, profiles.times[here], time[who])
-    return _Rises(best, time, count)

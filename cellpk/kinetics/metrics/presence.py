@@ -32,12 +32,13 @@ def time_above(profiles: Profiles) -> Found:
     >>> round(time_above([10, 20], [80, 20], above=40), 6)
     10.0
     """
-    value = above(profiles.curve, profiles.above)
+    given = ~np.isnan(profiles.above)
+    value = above(profiles.curve, profiles.above) if given.any() else profiles.above
     unknown = np.isnan(pick(profiles.curve.levels, profiles.curve.bounds[:-1]))
     return found(
         value,
         *unsampled(profiles),
-        (np.isnan(profiles.above), "no_level_given"),
+        (~given, "no_level_given"),
         (unknown, "no_start"),
         (np.isnan(value), "above_upper_limit"),
     )
