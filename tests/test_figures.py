@@ -9,14 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import make_small_study
+from made_pairs import log_normal_pairs, made_pairs
 from scipy.stats import binomtest
 
 import cellpk as ck
 from cellpk.reporting.figures.associations import binned
 from cellpk.reporting.figures.drawing import FIGURES
-from cellpk.reporting.figures.marks import limit_notes, placed
+from cellpk.reporting.figures.marks import limit_notes
 from cellpk.reporting.figures.panels import pages
 from cellpk.reporting.figures.style import PALETTE, decade_label, decades
+from cellpk.reporting.placing import placed
 
 FIGS = ck.figures
 
@@ -51,6 +53,11 @@ def draw_all(study, fits, response, association):
     return {
         "profiles": FIGS.profiles(study, by="dose_level"),
         "metrics_by": FIGS.metrics_by(ck.nca(study), study, by="dose_level"),
+        "persistence": FIGS.persistence(ck.nca(study), study),
+        "level_means": FIGS.level_means(study, by="dose_level"),
+        "assay_agreement": FIGS.assay_agreement(
+            made_pairs(log_normal_pairs(), simulated=study.settings.study.simulated)
+        ),
         "fits": FIGS.fits(fits, study),
         "exposure_response": FIGS.exposure_response(response),
         "cytokine": FIGS.cytokine(association),
@@ -154,7 +161,7 @@ def test_states_are_placed_where_they_belong():
             "uloq": 1000.0,
         }
     )
-    assert placed(samples)["shown"].tolist() == [30.0, 25.0, 1000.0]
+    assert placed(samples)["shown"].tolist() == [25.0, 25.0, 1000.0]
 
 
 def test_limits_that_vary_by_sample_are_not_drawn_but_said():

@@ -1,22 +1,29 @@
 """What stands in each section of the report: sentences, tables, figures."""
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from cellpk.errors import DataError
 from cellpk.reporting.exhibit import Exhibit
 from cellpk.reporting.facts import fitted_sentences, odds_sentence, peak_sentence
+from cellpk.reporting.figures.agreement import assay_agreement as agreement_figure
 from cellpk.reporting.figures.associations import cytokine as cytokine_figure
 from cellpk.reporting.figures.associations import (
     exposure_response as exposure_response_figure,
 )
 from cellpk.reporting.figures.groups import metrics_by
 from cellpk.reporting.figures.levels import profiles
+from cellpk.reporting.figures.means import level_means
 from cellpk.reporting.figures.panels import fits as fits_figure
 from cellpk.reporting.figures.panels import pages
+from cellpk.reporting.figures.time_to_loss import persistence as persistence_figure
 from cellpk.reporting.labels import spoken
 from cellpk.reporting.material import Material, Section
 from cellpk.reporting.phrases import say
 from cellpk.reporting.tables.accounting import analysis_set, problems, samples_by_visit
+from cellpk.reporting.tables.agreement import assay_agreement
+from cellpk.reporting.tables.by_visit import levels
 from cellpk.reporting.tables.estimates import (
     fit_remarks,
     individual_fits,
@@ -25,6 +32,7 @@ from cellpk.reporting.tables.estimates import (
 from cellpk.reporting.tables.links import cytokine as cytokine_table
 from cellpk.reporting.tables.links import exposure_response as exposure_response_table
 from cellpk.reporting.tables.metrics import kinetics
+from cellpk.reporting.tables.time_to_loss import persistence
 
 if TYPE_CHECKING:
     from cellpk.study.study import Study
@@ -96,6 +104,7 @@ def _kinetics(material: Material) -> Section:
     exhibits: list[Exhibit] = []
     for assay in material.study.kinetic_assays:
         exhibits += _of_assay(material, assay)
+    exhibits += _agreement(material.study)
     return Section(
         name="kinetics",
         title="Kinetics",
@@ -111,7 +120,13 @@ def _of_assay(material: Material, assay: str) -> list[Exhibit]:
     exhibits: list[Exhibit] = [profiles(study, by=columns, assay=assay)]
     if last > 2 * EARLY:
         exhibits.append(profiles(study, by=columns, assay=assay, until=EARLY))
-    exhibits.append(kinetics(metrics, study, by=columns, assay=assay))
+    exhibits += [
+        level_means(study, by=columns, assay=assay),
+        levels(study, by=columns, assay=assay),
+        kinetics(metrics, study, by=columns, assay=assay),
+        persistence(metrics, study, by=columns, assay=assay),
+        persistence_figure(metrics, study, by=columns, assay=assay),
+    ]
     if material.by and material.by != columns and assay == study.main_assay:
         until = EARLY if last > 2 * EARLY else last
         exhibits += [
@@ -119,6 +134,18 @@ def _of_assay(material: Material, assay: str) -> list[Exhibit]:
             kinetics(metrics, study, by=material.by, assay=assay),
             metrics_by(metrics, study, by=material.by, assay=assay),
         ]
+    return exhibits
+
+
+def _agreement(study: "Study") -> list[Exhibit]:
+    """Compare the main assay with each other one that counts cells or transgene."""
+    exhibits: list[Exhibit] = []
+    for other in study.kinetic_assays:
+        if other == study.main_assay or study.assay(other).derived:
+            continue
+        with suppress(DataError):  # where no sample was measured by both
+            exhibits.append(assay_agreement(study, second=other))
+            exhibits.append(agreement_figure(study, second=other))
     return exhibits
 
 

@@ -56,6 +56,16 @@ class Grouping:
         """How many patients of the study each group has."""
         return {name: int(self.of.eq(name).sum()) for name in self.names}
 
+    @property
+    def suffix(self) -> str:
+        """What the name of an exhibit by these groups ends in."""
+        return f"_by_{self.by}" if self.by else ""
+
+    @property
+    def in_title(self) -> str:
+        """What the title of an exhibit by these groups says of them."""
+        return f" by {inside(self.label)}" if self.by else ""
+
     def title(self, name: str) -> str:
         """Return a group's name that says what the groups differ in.
 

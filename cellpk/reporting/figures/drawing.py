@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cellpk.reporting.exhibit import Exhibit
-from cellpk.reporting.figures.style import styled
+from cellpk.reporting.figures.style import steady, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,6 +35,9 @@ class Drawing(Exhibit):
         The drawing.
     caption : str
         What the marks, lines and bands mean.
+    ours : bool
+        Whether the figure is cellpk's own. One that the user gave (``ax=``) is neither
+        laid out nor drawn in the report's style.
     name, title, frame, footnotes, source, simulated, number
         See :class:`~cellpk.reporting.exhibit.Exhibit`; ``frame`` holds what is drawn.
 
@@ -49,9 +52,12 @@ class Drawing(Exhibit):
 
     figure: "Figure"
     caption: str
+    ours: bool = True
 
     def __post_init__(self) -> None:
         """Lay the panels out once, so that every picture of them is the same."""
+        if not self.ours:
+            return
         with styled():
             layout = self.figure.get_layout_engine()
             if layout is not None:
@@ -76,7 +82,7 @@ class Drawing(Exhibit):
         True
         """
         buffer = io.BytesIO()
-        with styled():
+        with styled() if self.ours else steady():
             self.figure.savefig(
                 buffer, format=kind, dpi=300, metadata=_SILENT.get(kind)
             )

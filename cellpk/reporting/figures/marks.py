@@ -12,45 +12,11 @@ if TYPE_CHECKING:
 
 MARKS: dict[str, dict[str, Any]] = {
     "quantified": {"marker": "o", "label": "Quantified"},
-    "detected": {"marker": "o", "hollow": True, "label": "Detected below the LLOQ"},
+    "detected": {"marker": ">", "hollow": True, "label": "Detected below the LLOQ"},
     "below": {"marker": "v", "hollow": True, "label": "Below the LLOQ"},
     "above": {"marker": "^", "label": "Above the upper limit, drawn at it"},
 }
 """State of a sample to its mark; hollow marks are not measured levels."""
-
-
-def placed(samples: pd.DataFrame) -> pd.DataFrame:
-    """Return the samples with ``shown``, the level at which each is drawn.
-
-    A quantified sample is drawn at its level, one below the limit at half the limit,
-    one above the upper limit at that limit. Where no limit is known, a sample below
-    it is drawn at half the smallest quantified level of the table.
-
-    Parameters
-    ----------
-    samples : DataFrame
-        Samples of one assay, as in :class:`~cellpk.study.study.Study`.
-
-    Returns
-    -------
-    DataFrame
-        The same rows, without those that are missing, and column ``shown``.
-
-    Examples
-    --------
-    >>> samples = pd.DataFrame({
-    ...     "state": ["quantified", "below", "below"], "level": [8.0, None, None],
-    ...     "lloq": [2.0, 2.0, None], "uloq": [float("nan")] * 3})
-    >>> [float(level) for level in placed(samples)["shown"]]
-    [8.0, 1.0, 4.0]
-    """
-    samples = samples[samples["state"] != "missing"]
-    smallest = samples.loc[samples["state"] == "quantified", "level"]
-    floor = smallest[smallest > 0].min() / 2 if len(smallest) else 1.0
-    under = samples["lloq"].div(2).fillna(floor)
-    shown = samples["level"].where(samples["state"] != "above", samples["uloq"])
-    unmeasured = samples["state"].eq("below") | shown.isna() | (shown <= 0)
-    return samples.assign(shown=shown.mask(unmeasured, under))
 
 
 def draw_samples(axes: "Axes", samples: pd.DataFrame, colour: str) -> None:
@@ -67,14 +33,15 @@ def draw_samples(axes: "Axes", samples: pd.DataFrame, colour: str) -> None:
     """
     for state, part in samples.groupby("state", sort=False):
         look = _look(MARKS[str(state)], colour)
-        axes.plot(part["time"], part["shown"], zorder=3, **look)
+        axes.plot(part["time"], part["shown"], zorder=3, clip_on=False, **look)
 
 
 def draw_limits(axes: "Axes", samples: pd.DataFrame) -> None:
     """Draw the limit of quantification: dashed, or dotted where it is assumed.
 
-    Limits that vary from sample to sample (more than two values) are not drawn as
-    lines; the footnotes say so, see :func:`limit_notes`.
+    A limit of detection below it is drawn in dashes and dots. Limits that vary from
+    sample to sample (more than two values) are not drawn as lines; the footnotes say
+    so, see :func:`limit_notes`.
 
     Examples
     --------
@@ -87,6 +54,8 @@ def draw_limits(axes: "Axes", samples: pd.DataFrame) -> None:
     """
     for limit, assumed in _drawn_limits(samples):
         axes.axhline(limit, **_line(assumed=assumed))
+    for limit in _detection(samples):
+        axes.axhline(limit, **_DETECTION)
 
 
 def limit_notes(samples: pd.DataFrame) -> tuple[str, ...]:
@@ -109,7 +78,7 @@ def limit_notes(samples: pd.DataFrame) -> tuple[str, ...]:
     >>> limit_notes(samples)
     ('Samples below the limit of quantification (LLOQ) are drawn at half of it.',)
     """
-    below = samples[samples["state"].eq("below")]
+    below = samples[samples["state"].isin(["below", "detected"])]
     known = _limits(samples)
     unit = pretty(samples["unit"].iloc[0]) if len(samples) else ""
     notes = []
@@ -125,6 +94,12 @@ def limit_notes(samples: pd.DataFrame) -> tuple[str, ...]:
     if len(known) > _MOST_LINES:
         ends = f"{known['lloq'].min():g} to {known['lloq'].max():g}"
         notes.append(f"The LLOQ varies by sample, from {ends} {unit}.")
+    above = samples[samples["state"].eq("above")]
+    if len(above) and above[["uloq", "level"]].isna().all(axis=1).any():
+        notes.append(
+            "Where the upper limit is unknown, samples above it are drawn at the "
+            "largest quantified level."
+        )
     assumed = known.loc[known["limit_assumed"], "lloq"]
     if len(assumed):
         values = " and ".join(f"{value:g}" for value in assumed)
@@ -161,12 +136,16 @@ def legend_marks(samples: pd.DataFrame, colour: str = GREY) -> list[Any]:
         Line2D(
             [],
             [],
-            label=f"LLOQ {limit:g} {unit}{' (assumed)' if assumed else ''}",
+            label=f"LLOQ {limit:g} {unit}".strip() + " (assumed)" * assumed,
             **_line(assumed=assumed),
         )
         for limit, assumed in _drawn_limits(samples)
     ]
-    return marks + lines
+    detection = [
+        Line2D([], [], label=f"LLOD {limit:g} {unit}".strip(), **_DETECTION)
+        for limit in _detection(samples)
+    ]
+    return marks + lines + detection
 
 
 _MOST_LINES = 2
@@ -185,6 +164,18 @@ def _look(mark: dict[str, Any], colour: str) -> dict[str, Any]:
 
 def _line(*, assumed: bool) -> dict[str, Any]:
     return {"color": GREY, "linestyle": ":" if assumed else "--", "linewidth": 0.9}
+
+
+_DETECTION = {"color": GREY, "linestyle": "-.", "linewidth": 0.7}
+
+
+def _detection(samples: pd.DataFrame) -> list[float]:
+    """Return the limits of detection that are drawn: few, and below the LLOQ."""
+    if "llod" not in samples:
+        return []
+    lower = samples["llod"].where(samples["llod"] < samples["lloq"])
+    known = sorted(lower.dropna().unique())
+    return known if len(known) <= _MOST_LINES else []
 
 
 def _drawn_limits(samples: pd.DataFrame) -> list[tuple[float, bool]]:

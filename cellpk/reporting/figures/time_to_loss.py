@@ -13,7 +13,7 @@ from cellpk.reporting.figures.beneath import ROW, Row, draw_beneath
 from cellpk.reporting.figures.drawing import Drawing, figure
 from cellpk.reporting.figures.given import one_panel, styled_unless
 from cellpk.reporting.figures.style import GREY, INK, colours, day_axis
-from cellpk.reporting.grouping import Grouping, grouping
+from cellpk.reporting.grouping import By, Grouping, grouping
 from cellpk.reporting.persistence_words import (
     NE_RULE,
     NOT_ESTIMABLE,
@@ -21,7 +21,6 @@ from cellpk.reporting.persistence_words import (
     notes,
     printed_median,
 )
-from cellpk.reporting.printed import inside
 from cellpk.reporting.statistics import FEW
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def persistence(
     metrics: "Metrics",
     study: "Study",
     *,
-    by: str | None = None,
+    by: By = None,
     assay: str | None = None,
     specimen: str | None = None,
     expanded_only: bool = False,
@@ -65,8 +64,9 @@ def persistence(
         Whose rules hold, such as that on further infusions.
     study : Study
         The study.
-    by : str, optional
-        Endpoint or column of the patients that makes the curves; one curve without.
+    by : str, sequence of str, Series or mapping, optional
+        What makes the curves, see :func:`~cellpk.reporting.grouping.grouping`; one
+        curve without.
     assay : str, optional
         Assay; the study's main assay without.
     specimen : str, optional
@@ -105,9 +105,8 @@ def persistence(
     with styled_unless(ax):
         page, ticks = _draw(curves, groups, ax=ax, simulated=simulated)
     return Drawing(
-        name=f"persistence_{whole.assay}" + (f"_by_{by}" if by else ""),
-        title=f"{study.assay(whole.assay).label}: persistence"
-        + (f" by {inside(groups.label)}" if by else ""),
+        name=f"persistence_{whole.assay}" + groups.suffix,
+        title=f"{study.assay(whole.assay).label}: persistence" + groups.in_title,
         frame=_frame(curves, ticks),
         figure=page,
         caption=_CAPTION.format(band="Band: 95% interval. " if _banded(curves) else ""),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cellpk.reporting.grouping import Grouping, grouping
+from cellpk.reporting.grouping import By, Grouping, grouping
 from cellpk.reporting.printed import count_share, inside
 from cellpk.reporting.table import Table, table
 from cellpk.reporting.values import summarised
@@ -91,7 +91,7 @@ def _places(rows: pd.DataFrame) -> str:
 
 
 @table
-def analysis_set(study: "Study", metrics: "Metrics", *, by: str | None = None) -> Table:
+def analysis_set(study: "Study", metrics: "Metrics", *, by: By = None) -> Table:
     """Return how many patients are in the analysis, and why the others are not.
 
     Parameters
@@ -100,8 +100,8 @@ def analysis_set(study: "Study", metrics: "Metrics", *, by: str | None = None) -
         The study.
     metrics : Metrics
         Its metrics.
-    by : str, optional
-        Endpoint or column of the patients that makes the columns.
+    by : str, sequence of str, Series or mapping, optional
+        What makes the columns, see :func:`~cellpk.reporting.grouping.grouping`.
 
     Returns
     -------
@@ -128,7 +128,7 @@ def analysis_set(study: "Study", metrics: "Metrics", *, by: str | None = None) -
             for group, n, size in _counted(groups, patients, members)
         ]
     )
-    columns = [*(groups.names if by else ()), "Total"]
+    columns = [*(groups.names if groups.by else ()), "Total"]
     shown = frame.assign(
         text=[
             count_share(n, of) for n, of in zip(frame["n"], frame["of"], strict=True)
@@ -146,14 +146,14 @@ def analysis_set(study: "Study", metrics: "Metrics", *, by: str | None = None) -
     ).reset_index()
     sizes = groups.sizes | {"Total": len(patients)}
     return Table(
-        name="analysis_set" + (f"_by_{by}" if by else ""),
+        name="analysis_set" + groups.suffix,
         title="Analysis sets, n (%)",
         frame=frame,
         shown=shown,
         labels={"item": "Patients"}
         | {name: f"{name}\n(N = {sizes[name]})" for name in columns},
         group="assay",
-        spans={groups.label: groups.names} if by else {},
+        spans={groups.label: groups.names} if groups.by else {},
         footnotes=(*_set_notes(study), *groups.note()),
         source=_source(study, "patients and samples"),
         simulated=study.settings.study.simulated,

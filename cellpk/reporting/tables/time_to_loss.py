@@ -7,7 +7,7 @@ import pandas as pd
 from cellpk.kinetics.metrics.presence import visit_in_words
 from cellpk.kinetics.persistence import RULES, RULES_AT_VISITS, Persistence
 from cellpk.kinetics.persistence import persistence as estimated
-from cellpk.reporting.grouping import grouping
+from cellpk.reporting.grouping import By, grouping
 from cellpk.reporting.persistence_words import (
     NE_RULE,
     NOT_ESTIMABLE,
@@ -32,7 +32,7 @@ def persistence(
     metrics: "Metrics",
     study: "Study",
     *,
-    by: str | None = None,
+    by: By = None,
     assay: str | None = None,
     specimen: str | None = None,
     expanded_only: bool = False,
@@ -45,8 +45,8 @@ def persistence(
         Whose rules hold: visits, further infusions.
     study : Study
         The study.
-    by : str, optional
-        Endpoint or column of the patients that makes the columns.
+    by : str, sequence of str, Series or mapping, optional
+        What makes the columns, see :func:`~cellpk.reporting.grouping.grouping`.
     assay : str, optional
         Assay; the study's main assay without.
     specimen : str, optional
@@ -77,15 +77,14 @@ def persistence(
     shown = _shown(parts)
     sizes = groups.sizes | {_TOTAL: len(study.patients)}
     return Table(
-        name=f"persistence_{whole.assay}" + (f"_by_{by}" if by else ""),
-        title=f"{study.assay(whole.assay).label}: persistence"
-        + (f" by {inside(groups.label)}" if by else ""),
+        name=f"persistence_{whole.assay}" + groups.suffix,
+        title=f"{study.assay(whole.assay).label}: persistence" + groups.in_title,
         frame=_frame(parts),
         shown=shown,
         labels={"statistic": "Visit\nStatistic"}
         | {name: f"{name}\n(N = {sizes[name]})" for name in parts},
         group="block",
-        spans={groups.label: groups.names} if by else {},
+        spans={groups.label: groups.names} if groups.by else {},
         footnotes=(
             *notes(whole),
             *_unreached(whole),
