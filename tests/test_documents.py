@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from cellpk.kinetics.metrics import METRICS, REASONS
-from cellpk.kinetics.parameter_table import PKPARM, parameter_code
+from cellpk.kinetics.parameter_table import PKPARM, parameter_codes
 from cellpk.kinetics.registry import FUNCTIONS
 from cellpk.kinetics.remarks import NOTES
 from cellpk.study.metric_rules import Rules
@@ -33,7 +33,7 @@ def test_a_row_says_label_codes_and_rule_of_the_metric():
     for name, metric in METRICS.items():
         _, label, codes, _, rule = ROWS[name]
         assert label == metric.label
-        wanted = [metric.cdisc, parameter_code(metric)]
+        wanted = [metric.cdisc, parameter_codes(METRICS)[name]]
         assert re.findall(r"[A-Z][A-Z0-9_]+", codes) == list(dict.fromkeys(wanted))
         assert codes.startswith("*") == (metric.cdisc not in PKPARM)
         if name in FUNCTIONS:

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 import cellpk as ck
+from cellpk.errors import DataError
 from cellpk.reporting.grouping import grouping
 
 
@@ -54,3 +55,16 @@ def test_groups_of_strangers_and_of_patients_twice_are_refused(study):
         grouping(study, {"a": "early", "z": "late"})
     with pytest.raises(ck.DataError, match="a patient has two groups"):
         grouping(study, pd.Series(["x", "y"], index=["a", "a"]))
+
+
+def test_what_is_no_grouping_is_refused(study):
+    for wrong in (3, ["dose_level", 3]):
+        with pytest.raises(DataError, match="nothing to group the patients by"):
+            grouping(study, wrong)
+
+
+def test_a_long_label_is_left_out_of_the_titles_of_groups(study):
+    cut = pd.qcut(study.patients.set_index("patient")["age"], 2)
+    named = grouping(study, cut.rename("age at the day of infusion, years"))
+    assert named.title(named.names[0]) == named.names[0]
+    assert grouping(study, "sex").title("F") == "Sex: F"

@@ -8,7 +8,8 @@ from test_level_statistics import on_day_7, study_of
 
 import cellpk as ck
 from cellpk.errors import DataError
-from cellpk.reporting.figures.style import sheet, time_axis
+from cellpk.reporting.figures.style import sheet
+from cellpk.reporting.figures.time_scale import time_axis
 
 LEVEL_MEANS = ck.figures.level_means
 
@@ -75,25 +76,41 @@ def test_counts_stand_beneath_each_visit(small_study):
     drawing = LEVEL_MEANS(small_study, by="dose_level")
     panel = drawing.figure.axes[0]
     texts = [(text.get_text(), float(text.get_position()[0])) for text in panel.texts]
-    start = texts.index(("DL1, n", 0.0))
+    start = texts.index(("Dose level: DL1, n", 0.0))
     days = (7.0, 14.0, 21.0, 28.0)
     assert texts[start + 1 : start + 5] == [("4", day) for day in days]
     assert texts[start + 5] == ("below LLOQ", 0.0)
     assert texts[start + 6 : start + 10] == [("1", day) for day in days]
 
 
-def test_counts_do_not_cover_each_other():
-    drawing = LEVEL_MEANS(ck.simulate_study(seed=1), by="dose_level")
+@pytest.mark.parametrize(("by", "least"), [(None, 30), ("dose_level", 80)])
+def test_counts_do_not_cover_each_other(by, least):
+    drawing = LEVEL_MEANS(ck.simulate_study(seed=1), by=by)  # counts of two digits too
     renderer = FigureCanvasAgg(drawing.figure).get_renderer()
     boxes = [x.get_window_extent(renderer) for x in drawing.figure.axes[0].texts]
-    assert len(boxes) > 80
-    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+    assert len(boxes) > least
+    wide = [box.padded(1.0) for box in boxes]  # or two numbers read as one
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(wide, 2))
+
+
+def test_the_legend_of_crossed_groups_stays_on_the_page():
+    study = ck.simulate_study(seed=2)
+    drawings = [
+        LEVEL_MEANS(study, by=["dose_level", "response"]),
+        ck.figures.persistence(ck.nca(study), study, by=["dose_level", "response"]),
+    ]
+    for drawing in drawings:
+        renderer = FigureCanvasAgg(drawing.figure).get_renderer()
+        drawing.figure.draw(renderer)
+        box = drawing.figure.legends[0].get_window_extent(renderer)
+        assert box.x0 >= 0
+        assert box.x1 <= drawing.figure.bbox.x1
 
 
 def test_days_are_on_a_root_scale_only_where_they_stand_too_close():
     axes = sheet(3, 3, columns=2, simulated=False)[1]
     assert time_axis(axes[0, 0], np.array([0.0, 7, 14, 21, 28])) == ""
-    assert "square-root" in time_axis(axes[0, 1], np.array([0.0, 3, 7, 28, 360]))
+    assert "square-root" in time_axis(axes[0, 1], np.array([0.0, 7, 14, 28, 360]))
     low, high = axes[0, 1].get_xlim()
     assert low < 0
     assert high > 360

@@ -182,6 +182,27 @@ def test_a_specimen_is_chosen_named_or_refused():
         series(study, "qpcr", specimen="csf")
 
 
+def test_samples_after_a_further_infusion_are_counted_in_a_note():
+    samples = pd.DataFrame({"patient": ["1", "1", "2", "2"], "time": [7.0, 28, 7, 28]})
+    infusions = pd.DataFrame({"patient": ["1", "1", "2"], "time": [0.0, 20, 0]})
+    study = ck.Study.from_frames(
+        samples.assign(level=5.0, assay="flow"),
+        infusions=infusions.assign(dose=1e8, unit="cells"),
+    )
+    notes = " ".join(ck.tables.levels(study).footnotes)
+    assert "after a further infusion or another cell therapy are included (1)" in notes
+    assert "further infusion" not in " ".join(ck.tables.levels(study, days=[7]).notes)
+
+
+def test_an_assumed_limit_is_told():
+    samples = pd.DataFrame({"patient": ["1", "2"], "time": 7.0, "level": [5.0, 0.0]})
+    assumed = {"zero": "below", "assumed_lloq": 2.0, "why": "None is stated."}
+    about = {"study": {"id": "A", "infusion_day": 0}, "limits": {"flow": assumed}}
+    study = ck.Study.from_frames(samples.assign(assay="flow"), settings=about)
+    notes = ck.tables.levels(study).footnotes
+    assert "The LLOQ of 2 cells/µL is assumed; the data state none." in notes
+
+
 def test_table_of_levels(small_study, snapshot):
     table = ck.tables.levels(small_study, by="dose_level")
     snapshot("levels_by_dose", repr(table))

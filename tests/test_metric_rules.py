@@ -87,7 +87,7 @@ def test_every_rule_changes_what_it_says(several, rule):
     assert not before.table.equals(after.table)
 
 
-@pytest.mark.parametrize("rule", set(CHANGES) - {"areas", "visits", "above", "cut_at"})
+@pytest.mark.parametrize("rule", set(CHANGES) - {"areas", "visits", "above"})
 def test_every_rule_is_told_in_a_footnote(rule):
     changed = rules_with(Rules(), CHANGES[rule])
     assert in_words(changed) != in_words(Rules())
@@ -119,7 +119,7 @@ def test_all_wrong_rules_are_named_at_once():
     assert "Did you mean 'auc_rule'?" in text
     assert "Did you mean 'middle'?" in text
     assert "28 to 7 ends before it begins" in text
-    assert "visit 'day 28' has signs" in text
+    assert "visit 'day 28' is no name" in text
     assert "column beyond, value 'never'" in text
 
 
@@ -149,3 +149,41 @@ def test_below_may_be_a_number_of_the_unit():
     data = study([("A", 7, 40), ("A", 14, "<5"), ("A", 21, 40)])
     found = ck.nca(data, below={"middle": 4}, auc_rule="linear").table["auc_last"]
     assert found.tolist() == [7 * 20 + 7 * 22 + 7 * 22]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "offer"),
+    [
+        ({"below": "pkna"}, "Did you mean 'pknca'?"),
+        ({"below": {"first": "zer"}}, "Did you mean 'zero'?"),
+        ({"cmax_window": "al"}, "Did you mean 'all'?"),
+        ({"lambda_z_r2adj": "none"}, "Use one of: 'any'"),
+    ],
+)
+def test_a_word_that_is_misspelled_has_the_nearest_one_offered(wrong, offer):
+    with pytest.raises(ck.DataError) as error:
+        rules_with(Rules(), wrong)
+    assert next(iter(wrong)) in str(error.value)
+    assert offer in str(error.value)
+
+
+def test_a_sample_cannot_be_chosen_and_left_out():
+    points = {"flow": {"A": [21, 28]}}
+    with pytest.raises(ck.DataError, match="both name day 28 of patient 'A'"):
+        ck.nca(
+            study(), lambda_z_times=points, lambda_z_without={"flow": {"A": [28, 35]}}
+        )
+
+
+def test_a_visit_has_a_name():
+    with pytest.raises(ck.DataError, match="no name of letters"):
+        rules_with(Rules(), {"visits": {"": (28, 7)}})
+
+
+def test_which_therapies_end_the_samples_is_told_as_it_is():
+    assert "nor those after another cell therapy." in " ".join(in_words(Rules()))
+    kept = " ".join(in_words(Rules(reinfusion="keep", cut_at=("allo_hsct",))))
+    assert "used as all others; those after allo hsct are not." in kept
+    none = " ".join(in_words(Rules(cut_at=())))
+    assert "after the first are not used." in none
+    assert "therapy" not in none

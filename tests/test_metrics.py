@@ -143,6 +143,7 @@ REASON_CASES = {
     "no_sample_after_infusion": ("cmax", [-1, 0], [0, 4]),
     "no_sample_in_window": ("cmax", [120], [4]),
     "no_quantifiable": ("t_last", [7, 14], [0, 0]),
+    "no_quantifiable_in_window": ("tmax", [7, 120], [0, 4]),
     "above_upper_limit": ("auc_0_28", [7, 14, 28], [10, inf, 8]),
     "ends_early": ("auc_0_28", [7, 14, 21], [10, 20, 8]),
     "no_lambda_z": ("auc_0_28", [7, 14, 22], [10, 20, 8]),

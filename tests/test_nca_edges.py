@@ -309,3 +309,51 @@ def test_a_last_level_above_the_upper_limit_is_a_tlast_without_a_clast():
     assert row["t_last"] == 14
     assert reasons["c_last"] == "above_upper_limit"
     assert row["t_last_censored"] == 1
+
+
+def test_all_levels_above_the_upper_limit_have_no_swing():
+    _, reasons = analysed([7, 14], [">1000", ">1000"])
+    assert reasons["swing"] == "above_upper_limit"
+
+
+@pytest.mark.parametrize("at_zero", ["zero", "extrapolated", "missing"])
+def test_above_the_upper_limit_at_time_0_is_the_reason_whatever_is_assumed(at_zero):
+    rules = {"at_zero": at_zero, "above": {"flow": 50}}
+    _, reasons = analysed([0, 7, 14], [">1000", 80, 40], rules=rules)
+    assert set(reasons[["auc_last", "time_above"]]) == {"above_upper_limit"}
+
+
+def test_back_from_a_first_level_above_the_upper_limit_hides_areas():
+    rules = {"at_zero": "extrapolated"}
+    _, reasons = analysed([7, 14, 21], [">1000", 80, 40], rules=rules)
+    assert reasons["auc_last"] == "above_upper_limit"
+
+
+# Before the infusion and outside the Cmax window -------------------------------------
+
+
+@pytest.mark.parametrize("baseline", ["last", "at_zero"])
+def test_only_the_sample_at_the_infusion_tells_first_from_middle(baseline):
+    rules = {"below": "pknca", "at_zero": "missing", "baseline": baseline}
+    rules |= {"auc_rule": "linear"}
+    row, _ = analysed([-3, 0, 1, 7], [8, "<5", "<5", 100], rules=rules)
+    assert row["auc_0_7"] == 100 / 2 * 6
+
+
+def test_a_window_with_levels_below_the_limit_has_no_peak_and_no_swing():
+    rules = {"cmax_window": (2, 20)}
+    row, reasons = analysed([1, 4, 14], [116, "<5", "<5"], rules=rules)
+    peak = ["tmax", "second_peak", "rebounds", "swing", "expansion_rate"]
+    assert set(reasons[peak]) == {"no_quantifiable_in_window"}
+    assert (row["cmax"], row["t_last"]) == (0, 1)
+
+
+def test_without_a_sample_in_the_window_nothing_is_logarithmic_and_no_slope():
+    rules = {"cmax_window": (2, 20), "auc_rule": "linear_log", "lambda_z_span": 0}
+    times, levels = [0, 28, 31, 34], [8, 336, 168, 84]
+    row, reasons = analysed(times, levels, rules=rules)
+    assert row["auc_0_28"] == (8 + 336) / 2 * 28
+    assert row["auc_last"] == (8 + 336) / 2 * 28 + 504 / 2 * 3 + 252 / 2 * 3
+    assert reasons["lambda_z"] == "few_points"
+    _, reasons = analysed(times, [">1000", *levels[1:]], rules=rules)
+    assert reasons["lambda_z"] == "few_points"

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 import cellpk as ck
-from cellpk.kinetics.metrics import METRICS, REASONS
+from cellpk.kinetics.metrics import REASONS
 from cellpk.kinetics.parameter_datasets import (
     adpp_dataset,
     pp_dataset,
@@ -12,9 +12,8 @@ from cellpk.kinetics.parameter_datasets import (
 from cellpk.kinetics.parameter_reading import read_parameters
 from cellpk.kinetics.parameter_table import (
     PKPARM,
-    parameter_code,
+    parameter_codes,
     parameter_table,
-    pp_code,
     pp_name,
 )
 
@@ -63,7 +62,9 @@ def test_pp_holds_values_worked_by_hand_and_reasons_for_the_rest(worked):
 def test_every_patient_series_and_metric_is_a_record(metrics):
     frame = pp_dataset(metrics).frame
     table, reasons = metrics.table, metrics.reasons
-    possible = sum((reasons[name] != "not_a_cell_series").sum() for name in metrics.metrics)
+    possible = sum(
+        (reasons[name] != "not_a_cell_series").sum() for name in metrics.metrics
+    )
     assert len(frame) == possible
     done = frame["PPSTAT"] == ""
     assert done.sum() == sum(table[name].notna().sum() for name in metrics.metrics)
@@ -101,10 +102,10 @@ def test_adpp_has_one_code_per_parameter_and_points_to_pp(metrics):
 
 
 def test_codes_and_names_are_within_the_limits_of_cdisc(metrics):
-    codes = [parameter_code(metric) for metric in metrics.metrics.values()]
-    assert len(set(codes)) == len(codes)
-    for metric in metrics.metrics.values():
-        for code in (parameter_code(metric), pp_code(metric)):
+    codes = parameter_codes(metrics.metrics)
+    assert len(set(codes.values())) == len(codes)
+    for name, metric in metrics.metrics.items():
+        for code in (codes[name], metric.cdisc):
             assert len(code) <= 8
             assert code.isidentifier()
             assert code.isupper()
@@ -118,11 +119,34 @@ def test_codes_and_names_are_within_the_limits_of_cdisc(metrics):
         assert max(text[name].str.len().max() for name in text) <= 200
 
 
+def test_areas_and_visits_with_long_names_have_codes_of_their_own():
+    days, visits = ((100, 200), (100, 250), (7, 28)), ("month_12", "month_18", "m3")
+    rules = {"areas": days, "visits": dict.fromkeys(visits, (365, 30))}
+    metrics = ck.nca(ck.simulate_study(seed=1), **rules)
+    frame = adpp_dataset(metrics).frame
+    names = frame.groupby("PARAMCD")["PARAM"].unique()
+    assert names.str.len().eq(1).all()
+    codes = names.str[0].reset_index().set_index("PARAM")["PARAMCD"]
+    wanted = ["AUC100-200d", "AUC100-250d", "AUC7-28d", "Quantifiable at month 18"]
+    assert codes[wanted].tolist() == ["AUCINT1", "AUCINT2", "AUC7_28", "PRVIS2"]
+
+
+def test_what_is_in_percent_says_so(tmp_path):
+    metrics = ck.nca(ck.simulate_study(seed=1), infinity=True)
+    assert metrics.units("flow")["auc_extrapolated_obs"] == "%"
+    path, _ = write_parameters(metrics, tmp_path)
+    table = read_parameters(path)
+    shares = table[table["code"].isin(["AUCPEO", "AUCPEP"]) & table["value"].notna()]
+    assert len(shares) > 5
+    assert set(shares["unit"]) == {"%"}
+    assert set(shares["metric"]) == {"auc_extrapolated_obs", "auc_extrapolated_pred"}
+
+
 def test_codes_that_are_ours_are_told_in_the_dictionary(metrics, tmp_path):
     write_parameters(metrics, tmp_path)
     table = pd.read_csv(tmp_path / "data_dictionary.csv", keep_default_na=False)
     about = table.set_index(["dataset", "variable"])["meaning"]
-    ours = set(map(parameter_code, metrics.metrics.values())) - set(PKPARM)
+    ours = set(parameter_codes(metrics.metrics).values()) - set(PKPARM)
     assert "AUC0_28" in ours
     assert all(f"{code}: " in about["adpp", "PARAMCD"] for code in ours)
     assert "Time 0 is the start of the first infusion" in about["pp", "PPSTRESN"]

@@ -86,7 +86,11 @@ def test_few_patients_are_listed_instead_of_a_median():
     loss = "Time to loss (interval-censored)", "Median (95% CI), days"
     assert printed[loss] == "(28.0, 60.0]; > 60.0"
     drawing = drawn(metrics, study)
-    assert "For fewer than 3 patients no median is given." in drawing.footnotes
+    legend = drawing.figure.legends[0].get_texts()[0].get_text()
+    assert legend == "All patients (n = 2), (28.0, 60.0]; > 60.0"
+    rule = "For fewer than 3 patients the days between which each was lost are listed"
+    for exhibit in (drawing, tabled(metrics, study)):
+        assert any(note.startswith(rule) for note in exhibit.footnotes)
     assert len(drawing.figure.axes[0].collections) == 0
 
 
@@ -94,7 +98,11 @@ def test_nobody_sampled_gives_a_table_and_a_figure_all_the_same():
     study = study_of({"empty": LEVELS["empty"]}, died={})
     metrics = ck.nca(study)
     assert "–" in cells(tabled(metrics, study)).values()
-    assert drawn(metrics, study).frame.empty
+    drawing = drawn(metrics, study)
+    assert drawing.frame.empty
+    texts = [text.get_text() for text in drawing.figure.axes[0].texts]
+    assert texts == ["No patient can be in the curve"]
+    assert not drawing.figure.legends
 
 
 def test_the_figure_draws_level_pieces_solid_and_falls_dashed(study):
@@ -110,12 +118,12 @@ def test_the_figure_draws_level_pieces_solid_and_falls_dashed(study):
     ]
 
 
-def test_numbers_beneath_are_those_whose_loss_is_open(study):
+def test_numbers_beneath_are_those_at_risk_of_loss(study):
     drawing = drawn(ck.nca(study), study)
     texts = [text.get_text() for text in drawing.figure.axes[0].texts]
     below = drawing.frame.query("kind == 'open'")
     counts = below["open"].astype(int).astype(str).tolist()
-    assert texts == ["Open, n", *counts]
+    assert texts == ["At risk of loss, n", *counts]
     assert below["day"].tolist() == list(drawing.figure.axes[0].get_xticks())
 
 

@@ -94,3 +94,17 @@ def test_of_several_assays_one_must_be_named():
     kirouac = ck.load_model("kirouac_2023_cd19")
     with pytest.raises(ck.ModelError, match="Name the one that is meant"):
         sampled_peak(kirouac, WEEKLY, cv=CV)
+
+
+def test_a_sample_before_the_infusion_is_never_the_peak(stein):
+    later = WEEKLY[1:]
+    one, two = (
+        sampled_peak(stein, days, cv=CV, patients=50) for days in ([-7, *WEEKLY], later)
+    )
+    assert one.equals(two)
+
+
+@pytest.mark.parametrize("days", [[], [0, -7], [7, np.nan], [7, np.inf]])
+def test_days_without_one_after_the_infusion_are_refused(stein, days):
+    with pytest.raises(ck.ModelError, match="at least one day after the infusion"):
+        sampled_peak(stein, days, cv=CV)

@@ -117,6 +117,7 @@ def test_every_figure_has_its_data_beside_it(report_folder, made_report):
 
 def test_rules_are_printed_once(page, small_metrics):
     assert page.count("Areas to a fixed day end exactly there") == 1
+    assert page.count("Persistence is Turnbull&#39;s (1976)") == 1
     assert "Rules: see Methods and rules." in page
 
 

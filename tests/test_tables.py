@@ -139,12 +139,53 @@ def test_excluded_samples_are_counted_with_their_reason():
     assert "Excluded: Haemolysed (1)." in table.footnotes
 
 
-def test_many_days_without_a_plan_are_counted_by_week():
+def test_days_without_a_plan_are_those_of_the_table_of_levels():
     samples = pd.DataFrame({"patient": "1", "time": np.arange(1.0, 31.0)})
     samples = samples.assign(level=5.0, assay="il6")
     table = TABLES.samples_by_visit(ck.Study.from_frames(samples), assay="il6")
-    assert table.frame["visit"].tolist()[:2] == ["Days 0 to 6", "Days 7 to 13"]
-    assert table.frame["collected"].tolist() == [6, 7, 7, 7, 3]
+    days = ["Day 1", "Day 3", "Day 7", "Day 10", "Day 14", "Day 21", "Day 28"]
+    assert table.frame["visit"].tolist() == days
+    assert table.frame["collected"].tolist() == [1, 3, 4, 3, 6, 7, 6]
+    levels = TABLES.levels(ck.Study.from_frames(samples), assay="il6")
+    assert levels.frame["visit"].tolist() == days
+    assert set(table.footnotes) & set(levels.footnotes)  # how they were put there
+
+
+def test_unscheduled_and_far_samples_are_counted_after_the_visits():
+    rows = {"time": [7.0, 28, 20, 90], "nominal_time": [7, 28, None, None]}
+    samples = pd.DataFrame(rows | {"visit": ["W1", "W4", "Unscheduled", ""]})
+    samples = samples.assign(patient="1", level=5.0, assay="flow")
+    table = TABLES.samples_by_visit(ck.Study.from_frames(samples))
+    visits = ["W1", "W4", "Unscheduled", "Far from all planned days"]
+    assert table.frame["visit"].tolist() == visits
+    assert table.frame["collected"].sum() == len(samples)
+
+
+def test_a_study_without_car_t_cells_is_told_to_name_an_assay():
+    samples = pd.DataFrame({"patient": ["1", "2"], "time": 7.0, "level": 5.0})
+    study = ck.Study.from_frames(samples.assign(assay="il6"))
+    metrics = ck.nca(study)
+    exhibits = [
+        lambda: TABLES.kinetics(metrics, study),
+        lambda: TABLES.levels(study),
+        lambda: TABLES.samples_by_visit(study),
+        lambda: TABLES.persistence(metrics, study),
+        lambda: TABLES.assay_agreement(study),
+        lambda: ck.figures.profiles(study),
+        lambda: ck.figures.level_means(study),
+        lambda: ck.figures.metrics_by(metrics, study),
+        lambda: ck.figures.persistence(metrics, study),
+    ]
+    for exhibit in exhibits:
+        with pytest.raises(DataError, match=r"no series of CAR-T .* such as 'il6'"):
+            exhibit()
+
+
+def test_one_name_is_one_metric(small_study, small_metrics):
+    table = TABLES.kinetics(small_metrics, small_study, names="tmax")
+    assert table.frame["metric"].unique().tolist() == ["tmax"]
+    drawing = ck.figures.metrics_by(small_metrics, small_study, names="tmax")
+    assert drawing.frame["metric"].unique().tolist() == ["tmax"]
 
 
 def test_unknown_grouping_is_refused_with_the_nearest_name(small_study, small_metrics):

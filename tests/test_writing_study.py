@@ -43,3 +43,15 @@ def test_the_dictionary_names_every_column_of_every_file(study, tmp_path):
         columns = pd.read_csv(tmp_path / f"{name}.csv").columns
         assert rows["variable"].tolist() == columns.tolist()
     assert (dictionary["label"] != "").all()
+
+
+def test_rules_of_the_metrics_are_written_too(tmp_path):
+    metrics = {"convention": "pknca", "below": {"middle": 2.5}, "cmax_window": [0, 60]}
+    metrics |= {"areas": [[7, 28]], "lambda_z_times": {"flow": {"A 1": [14, 21]}}}
+    metrics |= {"visits": {"d28": [28, 3]}, "above": {"flow": 50}}
+    settings = {"study": {"id": "A", "infusion_day": 0}, "metrics": metrics}
+    study = Study.from_frames(samples=SAMPLES, settings=settings)
+    again = read_study(write_study(study, tmp_path)).settings.metrics
+    assert again == study.settings.metrics
+    assert again.at_zero == "missing"
+    assert again.lambda_z_times == {"flow": {"A 1": (14, 21)}}

@@ -9,10 +9,9 @@ import pandas as pd
 from cellpk.errors import DataError, Problem, nearest
 from cellpk.kinetics.parameter_table import (
     PKPARM,
-    parameter_code,
+    parameter_codes,
     parameter_table,
     plain_label,
-    pp_code,
     pp_name,
     why_not,
 )
@@ -147,7 +146,7 @@ def adpp_dataset(metrics: "Metrics") -> Dataset:
     """
     pp = pp_dataset(metrics).frame
     table = parameter_table(metrics)
-    code = {name: parameter_code(metric) for name, metric in metrics.metrics.items()}
+    code = parameter_codes(metrics.metrics)
     label = {
         name: pp_name(metric) if code[name] in PKPARM else plain_label(metric)
         for name, metric in metrics.metrics.items()
@@ -238,11 +237,12 @@ def analyte(assay: str) -> str:
 def _dataset(name: str, label: str, frame: pd.DataFrame, metrics: "Metrics") -> Dataset:
     """Label the variables; say which codes are ours, and the rules of the numbers."""
     about = {**_PP, **_ADPP}
+    codes = {key: metric.cdisc for key, metric in metrics.metrics.items()}
+    codes = parameter_codes(metrics.metrics) if name == "adpp" else codes
     ours = "; ".join(
-        f"{code(metric)}: {plain_label(metric)}"
-        for metric in metrics.metrics.values()
-        for code in ((parameter_code if name == "adpp" else pp_code),)
-        if code(metric) not in PKPARM
+        f"{code}: {plain_label(metrics.metrics[key])}"
+        for key, code in codes.items()
+        if code not in PKPARM
     )
     told = f"sponsor-defined codes: {ours}" if ours else "codes of PKPARMCD"
     rules = " ".join(metrics.rules)

@@ -12,7 +12,7 @@ from cellpk.errors import DataError, Problem
 from cellpk.kinetics.metrics import METRICS, REASONS
 from cellpk.kinetics.metrics.areas import areas
 from cellpk.kinetics.parameter_datasets import analyte
-from cellpk.kinetics.parameter_table import parameter_code, pp_code, why_not
+from cellpk.kinetics.parameter_table import parameter_codes, why_not
 from cellpk.kinetics.registry import Metric
 from cellpk.study import parsing
 from cellpk.study.adam.clocks import unit_days
@@ -27,6 +27,7 @@ from cellpk.study.specimens import specimens
 from cellpk.study.units import factor
 
 NO_UNIT = "1"
+PERCENT = "%"
 
 
 def read_parameters(
@@ -159,11 +160,12 @@ def _metrics(
 ) -> pd.Series:
     """Return our metric of each record, "" where we have none."""
     found = pd.Series("", index=code.index, dtype="str")
+    parameters = parameter_codes(known)
     for name, metric in known.items():
-        same = (code == pp_code(metric)).to_numpy(bool)
+        same = (code == metric.cdisc).to_numpy(bool)
         if metric.days is not None:
             same = same & (days[0] == metric.days[0]) & (days[1] == metric.days[1])
-        named = (parameter == parameter_code(metric)) & ~code.isin([pp_code(metric)])
+        named = (parameter == parameters[name]) & (code != metric.cdisc)
         found = found.mask((found == "") & (same | named.to_numpy(bool)), name)
     return found
 
@@ -195,8 +197,8 @@ def _in_our_units(table: pd.DataFrame, known: Mapping[str, Metric]) -> pd.DataFr
 
 def _factor(unit: str, kind: str, level: str) -> float | None:
     """Return what brings a unit to ours, None where no number does."""
-    if kind == NO_UNIT:
-        return 1.0 if unit == NO_UNIT else None
+    if kind in (NO_UNIT, PERCENT):
+        return 1.0 if unit == kind else None
     if kind == "level":
         return factor(unit, level)
     if kind == "1/day":

@@ -1,13 +1,14 @@
 """Metrics as a long table with CDISC codes: one row per patient, series and metric."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from cellpk.kinetics.metrics import METRICS, REASONS
+from cellpk.kinetics.metrics import REASONS
 from cellpk.kinetics.registry import Metric
-from cellpk.study.adam.names import short_name
+from cellpk.study.adam.names import LONGEST
 
 if TYPE_CHECKING:
     from cellpk.kinetics.nca import Metrics
@@ -45,32 +46,28 @@ _SPOILT = "before_infusion_high"
 _LETTERS = str.maketrans({"λ": "lambda ", "²": "2", "β": "beta ", "µ": "u"})
 
 
-def pp_code(metric: Metric) -> str:
-    """Return the PPTESTCD of a metric: CDISC's where there is one, else a short name.
+def parameter_codes(metrics: Mapping[str, Metric]) -> dict[str, str]:
+    """Return the PARAMCD of each metric, which no other metric has.
+
+    Areas between two days share a PPTESTCD: their days tell them apart here; where
+    these need more than eight signs, a number does (AUCINT1, AUCINT2).
 
     Examples
     --------
-    >>> pp_code(METRICS["auc_0_28"]), pp_code(METRICS["cmax"])
-    ('AUCINT', 'CMAX')
-    """
-    return metric.cdisc or short_name(metric.name, PKPARM)
-
-
-def parameter_code(metric: Metric) -> str:
-    """Return the PARAMCD of a metric, which no other metric has.
-
-    Areas between two days share a PPTESTCD: their days tell them apart here.
-
-    Examples
-    --------
-    >>> parameter_code(METRICS["auc_0_28"]), parameter_code(METRICS["half_life"])
+    >>> from cellpk.kinetics.metrics import METRICS
+    >>> codes = parameter_codes(METRICS)
+    >>> codes["auc_0_28"], codes["half_life"]
     ('AUC0_28', 'LAMZHL')
     """
-    code = pp_code(metric)
-    if metric.days is not None:
-        return metric.name.upper().replace("AUC_", "AUC")[:8]
-    same = [name for name, row in METRICS.items() if pp_code(row) == code]
-    return code if same == [metric.name] else short_name(metric.name, PKPARM)
+    codes = {name: metric.cdisc for name, metric in metrics.items()}
+    long = 0
+    for name, metric in metrics.items():
+        if metric.days is not None:
+            codes[name] = name.upper().replace("AUC_", "AUC")
+            if len(codes[name]) > LONGEST:
+                long += 1
+                codes[name] = f"AUCINT{long}"
+    return codes
 
 
 def pp_name(metric: Metric) -> str:
@@ -78,10 +75,11 @@ def pp_name(metric: Metric) -> str:
 
     Examples
     --------
+    >>> from cellpk.kinetics.metrics import METRICS
     >>> pp_name(METRICS["lambda_z_r2adj"])
     'R Squared Adjusted'
     """
-    return PKPARM.get(pp_code(metric)) or plain_label(metric)
+    return PKPARM.get(metric.cdisc) or plain_label(metric)
 
 
 def plain_label(metric: Metric) -> str:
@@ -89,6 +87,7 @@ def plain_label(metric: Metric) -> str:
 
     Examples
     --------
+    >>> from cellpk.kinetics.metrics import METRICS
     >>> plain_label(METRICS["lambda_z_r2adj"]), plain_label(METRICS["auc_0_28"])
     ('lambda z adjusted R2', 'AUC0-28d')
     """
@@ -132,7 +131,7 @@ def parameter_table(metrics: "Metrics") -> pd.DataFrame:
             evaluable &= table[f"{metric.rests_on}_evaluable"].astype(bool)
         part = table[["patient", "assay", "specimen"]].assign(
             metric=name,
-            code=pp_code(metric),
+            code=metric.cdisc,
             start=start,
             end=end,
             value=table[name],

@@ -220,25 +220,27 @@ class Profiles(Segments):
         return pick(self.times, self.last(self.after))
 
     @cached_property
-    def curve(self) -> Curve:
-        """The levels that areas are taken under: from time 0, NaN above the limit.
+    def start(self) -> Floats:
+        """Level at time 0, NaN where it is not known."""
+        levels, used = self._stands
+        before = self.last(self._up_to_zero & used)
+        return np.where(before < 0, self._at_zero(levels, used), pick(levels, before))
 
-        The last level up to time 0 stands at time 0, unless the rules say otherwise.
-        """
-        levels, used = self._stands()
-        early = self.times == 0 if self.rules.baseline == "at_zero" else ~self.after
-        before = self.last(early & used)
-        start = np.where(before < 0, self._at_zero(levels, used), pick(levels, before))
+    @cached_property
+    def curve(self) -> Curve:
+        """The levels that areas are taken under: from time 0, NaN above the limit."""
+        levels, used = self._stands
         grown = Segments(self.times, levels, self.bounds).keep(self.after & used)
         fronts = grown.bounds[:-1]
-        filled = np.insert(grown.levels, fronts, start)
+        filled = np.insert(grown.levels, fronts, self.start)
         segments = Segments(
             np.insert(grown.times, fronts, 0.0),
             np.where(np.isinf(filled), np.nan, filled),
             grown.bounds + np.arange(len(grown) + 1),
         )
         # As after a bolus, the highest level may stand at time 0.
-        peak = np.where(start > self.top, 0.0, self._log_from)
+        higher = (self.top >= 0) & (self.start > self.top)
+        peak = np.where(higher, 0.0, self._log_from)
         law = exponential_pieces(segments, rule=self.rules.auc_rule, peak=peak)
         return Curve(segments.times, segments.levels, segments.bounds, law)
 
@@ -311,6 +313,11 @@ class Profiles(Segments):
         return np.isfinite(self.levels)
 
     @cached_property
+    def _up_to_zero(self) -> Flags:
+        """Samples of which the last one may stand at time 0."""
+        return self.times == 0 if self.rules.baseline == "at_zero" else ~self.after
+
+    @cached_property
     def _log_from(self) -> Floats:
         """Tmax, from which "linear_log" interpolates logs; never without a peak."""
         return np.where(np.isnan(self.tmax), np.inf, self.tmax)
@@ -324,18 +331,20 @@ class Profiles(Segments):
     @cached_property
     def _falls_after_peak(self) -> Flags:
         """Samples that a terminal slope may use: after the peak, or from it on."""
-        above = pick(self.times, self.last(np.isinf(self.levels)))
+        above = pick(self.times, self.last(self.after & ~self._finite))
         late = self.times > np.fmax(self.tmax, above)[self.owner]
         if self.rules.lambda_z_peak:
             at_peak = np.isfinite(self.top) & ~(above > self.tmax)
             late |= (self.times == self.tmax[self.owner]) & at_peak[self.owner]
         return self.quantified & late
 
+    @cached_property
     def _stands(self) -> tuple[Floats, Flags]:
         """Return levels, those below the limit as the rules say, and which count."""
-        quantified = np.where(self.quantified, self.times, np.nan)
-        first = pick(quantified, self.first(self.quantified))
-        last = pick(quantified, self.last(self.quantified))
+        at_zero = np.arange(len(self.times)) == self.last(self._up_to_zero)[self.owner]
+        seen = self.quantified & (self.after | at_zero)  # earlier levels do not count
+        first = pick(self.times, self.first(seen))
+        last = pick(self.times, self.last(seen))
         early = ~(self.times >= first[self.owner])
         late = self.times > last[self.owner]
         stands = self.rules.stands

@@ -12,6 +12,8 @@ REASONS: dict[str, str] = {
     "no_sample_before_peak": "No sample was taken between the infusion and the peak.",
     "no_start": "No sample was taken up to the infusion, and none is assumed.",
     "no_quantifiable": "No sample reached the lower limit of quantification.",
+    "no_quantifiable_in_window": "No sample in the days in which Cmax is sought "
+    "reached the lower limit of quantification.",
     "above_upper_limit": "A level above the upper limit of quantification decides it.",
     "low_not_quantified": "The lowest level that it is relative to is below the limit "
     "of quantification.",
@@ -76,6 +78,7 @@ def no_peak(profiles: Profiles) -> tuple[Reason, ...]:
     return (
         *unsampled(profiles),
         (profiles.top < 0, "no_sample_in_window"),
-        (profiles.top == 0, "no_quantifiable"),
+        (profiles.last_quantified < 0, "no_quantifiable"),
+        (profiles.top == 0, "no_quantifiable_in_window"),
         (np.isinf(profiles.top) & several, "above_upper_limit"),
     )

@@ -15,7 +15,7 @@ from cellpk.kinetics.segments import Flags, Floats
 if TYPE_CHECKING:
     from cellpk.study.metric_rules import Rules
 
-type UnitKind = Literal["level", "day", "day*level", "1/day", "1"]
+type UnitKind = Literal["level", "day", "day*level", "1/day", "1", "%"]
 type Kind = Literal["peak", "last", "area", "terminal", "expansion", "presence"]
 type Reason = tuple[Flags, str]
 
@@ -79,7 +79,7 @@ class Metric:
         What it is about; metrics of one kind stand together.
     label : str
         What it is called where a person reads.
-    unit_kind : {"level", "day", "day*level", "1/day", "1"}
+    unit_kind : {"level", "day", "day*level", "1/day", "1", "%"}
         How it scales with the levels and the times.
     cdisc : str
         CDISC controlled term (PPTESTCD), or a name of ours where there is none.

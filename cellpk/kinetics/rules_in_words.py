@@ -110,8 +110,8 @@ def _peak(rules: Rules) -> Iterator[str]:
     yield (
         f"Cmax is the highest level after the infusion{until}, and Tmax the day of the "
         "first of equals. A second peak is the highest level of a rise after Tmax to "
-        f"at least {rules.second_peak_fold:g} times the lowest level before it, or above "
-        "Cmax."
+        f"at least {rules.second_peak_fold:g} times the lowest level before it, or "
+        "above Cmax."
     )
     nothing = "Cmax and areas to a fixed day are 0"
     if rules.all_below == "zero":
@@ -182,9 +182,13 @@ def _expansion(rules: Rules) -> str:
 
 
 def _further(rules: Rules) -> str:
+    names = ", ".join(name.replace("_", " ") for name in rules.cut_at)
+    if rules.cut_at == Rules().cut_at:
+        names = "another cell therapy"
     if rules.reinfusion == "keep":
-        return "Samples after a further infusion are used as all others."
+        kept = "Samples after a further infusion are used as all others"
+        return f"{kept}; those after {names} are not." if names else f"{kept}."
     return (
         f"Samples after an infusion that came more than {rules.split_dose_days:g} days "
-        "after the first are not used, nor those after another cell therapy."
+        f"after the first are not used{f', nor those after {names}' if names else ''}."
     )

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from cellpk.errors import ModelError
 from cellpk.model.design import Design
@@ -36,7 +36,8 @@ def sampled_peak(
     model : Model
         Whose virtual patients are sampled, with its spread between patients.
     days : sequence of float
-        Days of sampling after the first infusion.
+        Days of sampling after the first infusion. A sample at day 0 or earlier was
+        taken before it began and cannot be the peak.
     cv : float
         Coefficient of variation of the assay, as a fraction (0.3 for 30 %); the error
         is log-normal.
@@ -55,20 +56,21 @@ def sampled_peak(
     Raises
     ------
     ModelError
-        Where the model has several assays and none is named, or the CV is not one.
+        Where the model has several assays and none is named, no day lies after the
+        infusion, or the CV is not one.
 
     Examples
     --------
     >>> import cellpk as ck
     >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
     >>> sampled_peak(stein, [1, 7, 14, 21, 28], cv=0.3, patients=200).round(1).tolist()
-    [0.4, 0.6, 0.9]
+    [0.4, 0.7, 0.9]
     """
     name = _assay(model, assay)
     if not 0 < cv <= 1:
         todo = "Give it as a fraction, such as 0.3 for 30 %."
         raise ModelError(f"cv is {cv!r}", where=model.name, todo=todo)
-    sampled = np.unique(np.asarray(days, float))
+    sampled = _sampled(days, model)
     grid = np.union1d(np.arange(0, sampled[-1], STEP), sampled)
     virtual = model.simulate(
         patients,
@@ -78,10 +80,21 @@ def sampled_peak(
     )
     true = virtual.table["true_level"].to_numpy().reshape(patients, -1)
     read = true[:, np.isin(grid, sampled)]
-    chance = np.random.default_rng(seed).standard_normal(read.shape)
+    # Another stream of chance than that of the patients, which has the same seed.
+    chance = np.random.default_rng([seed, 1]).standard_normal(read.shape)
     seen = (read * np.exp(np.sqrt(np.log1p(cv**2)) * chance)).max(axis=1)
     quartiles = np.nanquantile(seen / true.max(axis=1), [0.25, 0.5, 0.75])
     return pd.Series(quartiles, index=["q25", "median", "q75"], name="observed / true")
+
+
+def _sampled(days: ArrayLike, model: "Model") -> NDArray[np.float64]:
+    """Return the days after the infusion, in order."""
+    given = np.asarray(days, float)
+    sampled = np.unique(given[given > 0])
+    if len(sampled) == 0 or not np.isfinite(given).all():
+        todo = "Give at least one day after the infusion, such as [7, 14, 28]."
+        raise ModelError(f"days is {days!r}", where=model.name, todo=todo)
+    return sampled
 
 
 def _assay(model: "Model", assay: str | None) -> str:

@@ -63,15 +63,15 @@ def chapters(material: Material) -> tuple[Section, ...]:
     >>> [each.name for each in chapters(Material(study, ck.nca(study)))][:3]
     ['data', 'samples', 'kinetics']
     """
-    return (
+    parts = (
         _data(material),
         _samples(material),
         _kinetics(material),
         _fits(material),
         _responses(material),
         _cytokines(material),
-        _methods(material),
     )
+    return (*parts, _methods(material, parts))
 
 
 def _data(material: Material) -> Section:
@@ -201,11 +201,12 @@ def _cytokines(material: Material) -> Section:
     )
 
 
-def _methods(material: Material) -> Section:
+def _methods(material: Material, parts: tuple[Section, ...]) -> Section:
+    """Return the rules of all exhibits, each of them once."""
     fits = material.fits
-    points = [*material.metrics.rules]
-    for result in material.responses:
-        points += [line for line in result.prior if line not in points]
+    exhibits = [each for part in parts for each in part.exhibits]
+    rules = [line for each in exhibits for line in each.rules]
+    points = dict.fromkeys([*material.metrics.rules, *rules])
     return Section(
         name="methods",
         title="Methods and rules",

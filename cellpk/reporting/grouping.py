@@ -1,7 +1,7 @@
 """Which group each patient belongs to, and in which order groups are printed."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 type By = str | Sequence[str] | pd.Series | Mapping[str, object] | None
 
 _MOST = 8
+_WIDEST = 28  # letters of a group's title that fit over a panel
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,7 @@ class Grouping:
         return f" by {inside(self.label)}" if self.by else ""
 
     def title(self, name: str) -> str:
-        """Return a group's name that says what the groups differ in.
+        """Return a group's name that says what the groups differ in, if that is short.
 
         Examples
         --------
@@ -75,7 +76,8 @@ class Grouping:
         >>> Grouping("dose_level", "Dose level", dose, ("DL1",)).title("DL1")
         'Dose level: DL1'
         """
-        return f"{self.label}: {name}" if self.label else name
+        whole = f"{self.label}: {name}"
+        return whole if self.label and len(whole) <= _WIDEST else name
 
     def note(self) -> tuple[str, ...]:
         """Say how many patients are in no group, if there are any."""
@@ -125,7 +127,7 @@ def grouping(study: "Study", by: By) -> Grouping:
         return Grouping("", "", of, ("All patients",))
     if isinstance(by, pd.Series | Mapping):
         return _by_patient(study, pd.Series(by))
-    if not isinstance(by, str):
+    if isinstance(by, Iterable) and not isinstance(by, str):
         return _crossed(study, [grouping(study, each) for each in by])
     from cellpk.outcomes.endpoints import ENDPOINTS
 
@@ -136,7 +138,9 @@ def grouping(study: "Study", by: By) -> Grouping:
     known = [*ENDPOINTS, *study.patients.columns.drop("patient")]
     raise DataError(
         Problem(
-            "there is nothing to group the patients by", nearest(by, known), value=by
+            "there is nothing to group the patients by",
+            nearest(str(by), known),
+            value=str(by),
         )
     )
 

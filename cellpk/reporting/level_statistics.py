@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cellpk.errors import DataError, Problem, nearest
+from cellpk.kinetics.layout import counted_until
 from cellpk.reporting.grouping import Grouping
 from cellpk.reporting.statistics import FEW
 from cellpk.reporting.visits import by_visit
@@ -21,9 +22,9 @@ TOTAL = "Total"
 _BELOW = ("below", "detected")
 
 RULES: dict[str, str] = {
-    "left_out": "Geometric mean, geometric SD and CV%: of the quantified levels only, "
+    "left_out": "Geometric mean and its SD or CV%: of the quantified levels only, "
     "which reads too high where many samples are below the LLOQ.",
-    "half": "Geometric mean, geometric SD and CV%: a sample below the LLOQ counts as "
+    "half": "Geometric mean and its SD or CV%: a sample below the LLOQ counts as "
     "half of it.",
 }
 """What a sample below the limit counts as in geometric statistics: a sentence each."""
@@ -118,7 +119,19 @@ def level_statistics(
             for name, part in _parts(here, groups)
         ]
     )
-    return LevelStatistics(table, rows, notes)
+    return LevelStatistics(table, rows, (*notes, *_late(study, rows)))
+
+
+def _late(study: "Study", rows: pd.DataFrame) -> tuple[str, ...]:
+    """Say how many samples stand here that the metrics do not use."""
+    ends = counted_until(study, study.settings.metrics)
+    late = rows["time"] > rows["patient"].map(ends.to_dict()).astype(float)
+    if not late.any():
+        return ()
+    return (
+        "Samples after a further infusion or another cell therapy are included "
+        f"({late.sum()}); the metrics leave them out.",
+    )
 
 
 def _parts(rows: pd.DataFrame, groups: Grouping) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -1,14 +1,31 @@
 """What table and figure of persistence have in common: groups, notes, medians."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from cellpk.kinetics.persistence import Persistence
 from cellpk.reporting.grouping import Grouping
+from cellpk.reporting.placing import specimen_note
 from cellpk.reporting.printed import NOTHING, day
 from cellpk.reporting.statistics import FEW
 
+if TYPE_CHECKING:
+    from cellpk.study.study import Study
+
 NOT_ESTIMABLE = "NE"
 """What stands for a day that the data do not reach."""
+
+AT_RISK = (
+    "At risk of loss: patients who were not seen to be lost by that day and who had a "
+    "sample on that day or later."
+)
+"""What stands for the number at risk where losses are interval-censored."""
+
+FEW_RULE = (
+    f"For fewer than {FEW} patients the days between which each was lost are listed "
+    "instead of a median."
+)
 
 NE_RULE = f"{NOT_ESTIMABLE}: not estimable, as too few are lost."
 
@@ -34,27 +51,32 @@ def by_group(whole: Persistence, groups: Grouping) -> dict[str, Persistence]:
     }
 
 
-def notes(result: Persistence) -> tuple[str, ...]:
+def notes(result: Persistence, study: "Study") -> tuple[str, ...]:
     """Say who is not in the estimate, and who counts as lost at once.
 
     Parameters
     ----------
     result : Persistence
         Of all patients.
+    study : Study
+        The study.
 
     Examples
     --------
     >>> import cellpk as ck
     >>> from cellpk.kinetics.persistence import persistence
     >>> study = ck.simulate_study(seed=1)
-    >>> notes(persistence(ck.nca(study), study))[0]
-    'Specimen: blood.'
+    >>> notes(persistence(ck.nca(study), study), study)
+    ('No sample was quantifiable, which counts as loss before the first of them: 3
+    patients.',)
     """
     status = result.table["status"].value_counts()
     unsampled, never = (
         int(status.get(k, 0)) for k in ("not_sampled", "never_quantifiable")
     )
-    said = [f"Specimen: {result.specimen}."]
+    names = study.select(result.assay)["specimen"].unique()
+    several = len(names) > 1
+    said = [*specimen_note(result.specimen, names)] if several else []
     if unsampled:
         said.append(
             f"Not in the time to loss, as no usable sample was taken after the "

@@ -1,13 +1,37 @@
 """The samples of one assay that are shown together, and where each is drawn."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from cellpk.errors import DataError, Problem, nearest
+from cellpk.reporting.printed import enumerated
+from cellpk.study.units import pretty
 
 if TYPE_CHECKING:
     from cellpk.study.study import Study
+
+
+def assay_or_main(study: "Study", assay: str | None) -> str:
+    """Return the assay that is asked for, else the main one of the study.
+
+    Raises
+    ------
+    DataError
+        If none is asked for, and the study has none of CAR-T cells or their transgene.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> assay_or_main(ck.simulate_study(seed=1), None)
+    'qpcr'
+    """
+    if assay or study.main_assay:
+        return assay or study.main_assay
+    what = "the study has no series of CAR-T cells or of their transgene"
+    todo = f"Name another one as 'assay', such as {study.assays[0]!r}."
+    raise DataError(Problem(what, todo, column="assay"))
 
 
 def series(
@@ -54,9 +78,42 @@ def series(
         return placed(samples), ()
     else:
         kept = counts.index[0]
-    others = [name for name in counts.index if name != kept]
-    note = f"Specimen: {kept}." + (f" Left out: {', '.join(others)}." if others else "")
-    return placed(samples[samples["specimen"] == kept]), (note,)
+    shown = placed(samples[samples["specimen"] == kept])
+    return shown, specimen_note(kept, counts.index)
+
+
+def specimen_note(kept: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Say which specimen is shown, if it has a name, and which others are not.
+
+    Examples
+    --------
+    >>> specimen_note("blood", ["blood", "bone marrow"])
+    ('Specimen: blood. Left out: bone marrow.',)
+    """
+    others = [name or "of no name" for name in names if name != kept]
+    if not kept and not others:
+        return ()
+    left_out = f" Left out: {', '.join(others)}." if others else ""
+    return (f"Specimen: {kept or 'of no name'}.{left_out}",)
+
+
+def assumed_note(samples: pd.DataFrame) -> tuple[str, ...]:
+    """Say which limits of quantification the data do not state.
+
+    Examples
+    --------
+    >>> assumed_note(pd.DataFrame({"lloq": [2.0, 50.0], "limit_assumed": [True, False],
+    ...                            "unit": "cells/uL"}))
+    ('The LLOQ of 2 cells/µL is assumed; the data state none.',)
+    """
+    limits = samples.loc[samples["limit_assumed"], "lloq"].dropna().unique()
+    if not len(limits):
+        return ()
+    values = enumerated(f"{value:g}" for value in sorted(limits))
+    unit = pretty(samples["unit"].iloc[0])
+    return (
+        f"The LLOQ of {values} {unit}".rstrip() + " is assumed; the data state none.",
+    )
 
 
 def placed(samples: pd.DataFrame) -> pd.DataFrame:

@@ -36,7 +36,7 @@ def speaks_for_all(rows: pd.DataFrame) -> bool:
 
 
 def summarised(
-    metrics: "Metrics", assay: str, *, names: "Sequence[str] | None" = None
+    metrics: "Metrics", assay: str, *, names: "str | Sequence[str] | None" = None
 ) -> pd.DataFrame:
     """Return the metrics of one assay, one a row, and whether they enter summaries.
 
@@ -46,7 +46,7 @@ def summarised(
         Metrics of all patients.
     assay : str
         The assay.
-    names : sequence of str, optional
+    names : str or sequence of str, optional
         The metrics, in this order; the main ones without.
 
     Returns
@@ -68,7 +68,8 @@ def summarised(
     ['tmax']
     """
     known = metrics.metrics
-    wanted = names or [name for name, metric in known.items() if metric.main]
+    one = [names] if isinstance(names, str) else names
+    wanted = one or [name for name, metric in known.items() if metric.main]
     unknown = [name for name in wanted if name not in known]
     if unknown:
         what = "there is no such metric"

@@ -13,6 +13,8 @@ DAYS = (0, 1, 3, 7, 10, 14, 21, 28, 42, 60, 90, 120, 180, 270, 360)
 """Days that samples without a plan are put to; every half year after."""
 
 BEFORE = "Before infusion"
+UNPLANNED = "Unscheduled"
+FAR = "Far from all planned days"
 _HALF_YEAR = 180.0
 _VISIT = ["day", "visit"]
 
@@ -54,32 +56,70 @@ def by_visit(
     'Of several samples of a patient at a visit, the one nearest to its day counts; 1
     other is left out.'
     """
-    rows, notes = samples, []
-    if days is None:
-        unplanned = _unplanned(rows)
-        if unplanned.any():
-            notes.append(f"Unscheduled samples are left out ({unplanned.sum()}).")
-            rows = rows[~unplanned]
-        day = rows["nominal_time"].fillna(_of_named(rows))
-    else:
-        day = pd.Series(np.nan, index=rows.index)
-    loose = day.isna()
-    if loose.any():
-        plan, said = _plan(study, rows, days)
-        day = day.fillna(_nearest(rows["time"], plan))
-        every = "Samples" if loose.all() else "Samples without a visit or nominal day"
-        notes.append(f"{every} are put to the nearest of {said}, by actual time.")
-    rows = rows.assign(day=day, visit=_names(rows, day, named=days is None))
-    far = int(rows["day"].isna().sum())
-    if far:
-        notes.append(f"Samples far from all of these days are left out ({far}).")
-    one, again = _one_each(rows.dropna(subset="day"), planned=~loose)
+    rows, said = at_visits(study, samples, days=days)
+    notes = [*said]
+    left_out = rows.loc[rows["day"].isna(), "visit"].value_counts()
+    if UNPLANNED in left_out:
+        notes.insert(0, f"Unscheduled samples are left out ({left_out[UNPLANNED]}).")
+    if FAR in left_out:
+        notes.append(
+            f"Samples far from all of these days are left out ({left_out[FAR]})."
+        )
+    one, again = _one_each(rows.dropna(subset="day"))
     if again:
         notes.append(
             "Of several samples of a patient at a visit, the one nearest to its day "
             f"counts; {again} other{'s are' if again > 1 else ' is'} left out."
         )
     return one, tuple(notes)
+
+
+def at_visits(
+    study: "Study", samples: pd.DataFrame, *, days: Sequence[float] | None = None
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Say of every sample of one assay at which visit it was taken.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    samples : DataFrame
+        Samples of one assay.
+    days : sequence of float, optional
+        Days to put all samples to, by their actual time, instead.
+
+    Returns
+    -------
+    DataFrame, tuple of str
+        The samples with ``visit``, ``day`` (as in :func:`by_visit`; NaN of unscheduled
+        samples and of those far from all days) and ``loose`` (put there by its time);
+        and a sentence on those.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> samples = pd.DataFrame({"patient": "1", "time": [6.2, 7.4, 13.0], "level": 9.0})
+    >>> study = ck.Study.from_frames(samples.assign(assay="flow"))
+    >>> at_visits(study, study.samples)[0]["visit"].tolist()
+    ['Day 7', 'Day 7', 'Day 14']
+    """
+    notes: list[str] = []
+    unplanned = _unplanned(samples) & (days is None)
+    planned = samples[~unplanned]
+    day = planned["nominal_time"].fillna(_of_named(planned))
+    if days is not None:
+        day = pd.Series(np.nan, index=planned.index)
+    loose = day.isna()
+    if loose.any():
+        plan, said = _plan(study, planned, days)
+        day = day.fillna(_nearest(planned["time"], plan))
+        every = "Samples" if loose.all() else "Samples without a visit or nominal day"
+        notes.append(f"{every} are put to the nearest of {said}, by actual time.")
+    visit = _names(planned, day, named=days is None).mask(day.isna(), FAR)
+    found = pd.DataFrame({"visit": visit, "day": day, "loose": loose})
+    found = found.reindex(samples.index)
+    found["visit"] = found["visit"].mask(unplanned, UNPLANNED)
+    return samples.drop(columns="visit").join(found), tuple(notes)
 
 
 def _unplanned(samples: pd.DataFrame) -> pd.Series:
@@ -158,11 +198,11 @@ def _names(samples: pd.DataFrame, day: pd.Series, *, named: bool) -> pd.Series:
     return name.mask(several, name + " (" + plain.str.lower() + ")")
 
 
-def _one_each(rows: pd.DataFrame, *, planned: pd.Series) -> tuple[pd.DataFrame, int]:
+def _one_each(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """Keep one sample of each patient and visit: planned, nearest, first."""
     distance = (rows["time"] - rows["day"]).abs()
-    order = rows.assign(_loose=~planned[rows.index], _far=distance).sort_values(
-        [*_VISIT, "patient", "_loose", "_far", "time"], kind="stable"
+    order = rows.assign(_far=distance).sort_values(
+        [*_VISIT, "patient", "loose", "_far", "time"], kind="stable"
     )
-    kept = order.drop_duplicates([*_VISIT, "patient"]).drop(columns=["_loose", "_far"])
+    kept = order.drop_duplicates([*_VISIT, "patient"]).drop(columns=["loose", "_far"])
     return kept.reset_index(drop=True), len(rows) - len(kept)

@@ -1,21 +1,46 @@
 """The choices behind the metrics: table [metrics] of study.toml, arguments of nca."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from cellpk.errors import DataError, Problem
+from cellpk.errors import DataError, Problem, nearest
 from cellpk.study.file_sections import Section
 from cellpk.study.validation import told
 
 MONTH = 30.4375
 """Days of a month: a twelfth of 365.25."""
 
+
+def _spelled(*words: str) -> BeforeValidator:
+    """Offer the nearest word for a text that is none of them."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and value not in words:
+            offer = nearest(value, words).removesuffix(".")
+            raise ValueError(f"the word is not known ({offer})")
+        return value
+
+    return BeforeValidator(check)
+
+
 type Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 type Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-type Fit = Annotated[float, Field(le=1, allow_inf_nan=False)] | Literal["any"]
-type Stand = Literal["zero", "drop", "half", "lloq"] | Number
+type Fit = Annotated[
+    Annotated[float, Field(le=1, allow_inf_nan=False)] | Literal["any"],
+    _spelled("any"),
+]
+type Stand = Annotated[
+    Literal["zero", "drop", "half", "lloq"] | Number,
+    _spelled("zero", "drop", "half", "lloq"),
+]
 type Days = tuple[Number, ...]
 type PointsByHand = dict[str, dict[str, Days]]
 type Convention = Literal["cellpk", "pknca", "winnonlin"]
@@ -118,7 +143,8 @@ class Rules(Section):
     infinity : bool
         Whether areas to infinity, their extrapolated share and MRT are calculated.
     all_below : {"nc", "zero"}
-        AUClast, AUCall and Clast of a patient in whom nothing is quantifiable.
+        AUClast, AUCall and Clast of a patient in whom nothing is quantifiable; with
+        "zero", areas between days are 0 too, whatever ``below`` and ``at_zero`` say.
     cmax_window : (float, float) or "all"
         Cmax is sought after the first and up to the second of these days.
     second_peak_fold : float
@@ -169,7 +195,9 @@ class Rules(Section):
     auc_rule: Literal["linear_up_log_down", "linear", "linear_log"] = (
         "linear_up_log_down"
     )
-    below: Literal["cellpk", "pknca", "drop", "zero"] | Below = "cellpk"
+    below: Annotated[
+        Literal["cellpk", "pknca", "drop", "zero"] | Below, _spelled(*BELOW)
+    ] = "cellpk"
     at_zero: Literal["zero", "extrapolated", "missing"] = "zero"
     baseline: Literal["last", "at_zero"] = "last"
     beyond: Literal["sampled", "last", "all", "infinity_obs", "infinity_pred"] = (
@@ -178,7 +206,10 @@ class Rules(Section):
     auc_coverage: Annotated[float, Field(ge=0, le=1)] = 0.75
     infinity: bool = False
     all_below: Literal["nc", "zero"] = "nc"
-    cmax_window: tuple[Number, Number] | Literal["all"] = (0.0, 90.0)
+    cmax_window: Annotated[tuple[Number, Number] | Literal["all"], _spelled("all")] = (
+        0.0,
+        90.0,
+    )
     second_peak_fold: Annotated[float, Field(gt=1, allow_inf_nan=False)] = 2.0
     lambda_z_points: Annotated[int, Field(ge=3)] = 3
     lambda_z_r2adj: Fit = 0.8
@@ -222,10 +253,23 @@ class Rules(Section):
     @classmethod
     def _names_of_columns(cls, visits: dict[str, Any]) -> dict[str, Any]:
         for name in visits:
-            if not (f"x{name}".isidentifier() and name.isascii()):
-                message = f"visit {name!r} has signs that are no letter, digit or '_'"
+            if not (name and f"x{name}".isidentifier() and name.isascii()):
+                message = f"visit {name!r} is no name of letters, digits and '_'"
                 raise ValueError(message)
         return visits
+
+    @model_validator(mode="after")
+    def _chosen_or_left_out(self) -> Self:
+        for assay, patients in self.lambda_z_times.items():
+            refused = self.lambda_z_without.get(assay, {})
+            for patient, days in patients.items():
+                for day in set(days) & set(refused.get(patient, ())):
+                    message = (
+                        f"lambda_z_times and lambda_z_without of {assay!r} both name "
+                        f"day {day:g} of patient {patient!r}"
+                    )
+                    raise ValueError(message)
+        return self
 
     @property
     def stands(self) -> Below:

@@ -16,7 +16,7 @@ from cellpk.study.toml_text import toml_lines
 if TYPE_CHECKING:
     from cellpk.study.study import Study
 
-_KEPT = ("study", "analysis", "limits", "assays", "units")
+_KEPT = ("study", "analysis", "metrics", "limits", "assays", "units")
 """What is said of a study however its files are written."""
 
 

@@ -43,7 +43,14 @@ AWKWARD = {
     "second peak": ([7, 14, 28, 120], [90, 50, 10, 900]),
     "tiny and huge": ([7, 14, 28, 35], [1e-12, 1e12, 1e-12, 1e-13]),
 }
-GROWTH = {"level": 5.0, "day": 3.0, "day*level": 15.0, "1/day": 1 / 3, "1": 1.0}
+GROWTH = {
+    "level": 5.0,
+    "day": 3.0,
+    "day*level": 15.0,
+    "1/day": 1 / 3,
+    "1": 1.0,
+    "%": 1.0,
+}
 every_metric = pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS.keys())
 
 

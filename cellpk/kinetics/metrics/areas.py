@@ -26,7 +26,7 @@ _to_day = partial(_area, cdisc="AUCINT")
 _share = partial(
     metric,
     kind="area",
-    unit_kind="1",
+    unit_kind="%",
     summary="median",
     cells_only=True,
     infinity=True,
@@ -339,10 +339,8 @@ def _infinite(profiles: Profiles, value: Floats) -> Found:
 
 def _unknown(profiles: Profiles, value: Floats) -> tuple[tuple[Flags, str], ...]:
     """Say why an area that could be taken is not known."""
-    start = np.isnan(pick(profiles.curve.levels, profiles.curve.bounds[:-1]))
-    infinite = profiles.highest(np.isinf(profiles.levels) & ~profiles.after) > 0
     return (
-        (start & ~infinite & np.isnan(value), "no_start"),
+        (np.isnan(profiles.start) & np.isnan(value), "no_start"),
         (np.isnan(value), "above_upper_limit"),
     )
 

@@ -3,9 +3,8 @@
 import numpy as np
 
 from cellpk.kinetics.profiles import Profiles
-from cellpk.kinetics.reasons import no_peak, unquantified, unsampled
+from cellpk.kinetics.reasons import no_peak, unsampled
 from cellpk.kinetics.registry import Found, found, metric
-from cellpk.kinetics.segments import Floats
 
 
 @metric(
@@ -139,12 +138,12 @@ def swing(profiles: Profiles) -> Found:
     """
     until = profiles.after & (profiles.times <= profiles.t_last[profiles.owner])
     low = -profiles.highest(np.where(until, -profiles.levels, -np.inf))
-    above = (low > 0) & np.isfinite(low)
-    value = (profiles.top - low) / np.where(above, low, 1.0)
+    known = (low > 0) & np.isfinite(low)
+    low_known = np.where(known, low, 1.0)
+    value = (profiles.top - low_known) / low_known
     return found(
         value,
-        *unquantified(profiles),
-        (profiles.top < 0, "no_sample_in_window"),
+        *no_peak(profiles),
         (np.isinf(profiles.top) | np.isinf(low), "above_upper_limit"),
         (low == 0, "low_not_quantified"),
     )

@@ -34,12 +34,11 @@ def time_above(profiles: Profiles) -> Found:
     """
     given = ~np.isnan(profiles.above)
     value = above(profiles.curve, profiles.above) if given.any() else profiles.above
-    unknown = np.isnan(pick(profiles.curve.levels, profiles.curve.bounds[:-1]))
     return found(
         value,
         *unsampled(profiles),
         (~given, "no_level_given"),
-        (unknown, "no_start"),
+        (np.isnan(profiles.start), "no_start"),
         (np.isnan(value), "above_upper_limit"),
     )
 
@@ -56,13 +55,14 @@ def visits(rules: Rules) -> Iterable[Metric]:
     >>> [each.name for each in visits(Rules(visits={"d28": (28, 7)}))]
     ['present_d28']
     """
-    for name, (day, window) in rules.visits.items():
+    for place, (name, (day, window)) in enumerate(rules.visits.items(), 1):
+        code = f"PR{name.upper()}"
         yield Metric(
             name=f"present_{name}",
             kind="presence",
             label=f"Quantifiable at {visit_in_words(name)}",
             unit_kind="1",
-            cdisc=f"PR{name.upper()}"[:8],
+            cdisc=code if len(code) <= 8 else f"PRVIS{place}",
             summary="share",
             compute=partial(_present, day=day, window=window),
             cells_only=True,

@@ -81,7 +81,7 @@ def assay_agreement(
         frame=found.pairs,
         figure=page,
         caption=_caption(found),
-        footnotes=found.notes,
+        rules=found.notes,
         source=f"study {study.settings.study.id}, samples",
         simulated=simulated,
         ours=ax is None,

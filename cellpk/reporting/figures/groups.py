@@ -1,6 +1,7 @@
 """Figures of metrics in groups of patients."""
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from cellpk.reporting.figures.style import (
     spread,
 )
 from cellpk.reporting.grouping import By, Grouping, grouping
-from cellpk.reporting.placing import series
+from cellpk.reporting.placing import assay_or_main, series
 from cellpk.reporting.values import summarised
 from cellpk.study.units import pretty
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _COLUMNS = 3
 _FEWEST = 4
 """Values from which a box is drawn; fewer are points only."""
+_MANY = 5  # groups whose labels stand close
 
 
 @figure
@@ -44,7 +46,7 @@ def metrics_by(
     by: By = None,
     assay: str | None = None,
     specimen: str | None = None,
-    names: tuple[str, ...] = ("cmax", "auc_0_28"),
+    names: str | Sequence[str] = ("cmax", "auc_0_28"),
     ax: "Axes | None" = None,
 ) -> Drawing:
     """Draw metrics in groups: a box and a point for every patient.
@@ -62,7 +64,7 @@ def metrics_by(
         Assay; the study's main assay without.
     specimen : str, optional
         Specimen; the one with the most samples without.
-    names : tuple of str
+    names : str or sequence of str
         Metrics to draw, a panel each, three in a row.
     ax : matplotlib Axes, optional
         Axes of your own figure to draw in; only for one metric.
@@ -88,7 +90,8 @@ def metrics_by(
     >>> drawing.frame["metric"].unique().tolist()
     ['cmax', 'auc_0_28']
     """
-    assay = assay or study.main_assay
+    assay = assay_or_main(study, assay)
+    names = (names,) if isinstance(names, str) else tuple(names)
     only_one(ax, len(names), todo="Name one metric, or leave 'ax' out.")
     groups = _groups(study, by)
     samples, note = series(study, assay, specimen=specimen)
@@ -217,7 +220,8 @@ def _panel(
     panel.grid(visible=False, axis="x")
     counts = part["group"].value_counts()
     labels = [f"{_wrapped(name)}\nn = {counts.get(name, 0)}" for name in groups.names]
-    panel.set_xticks(range(len(labels)), labels)
+    small: dict[str, Any] = {"fontsize": 6} if len(labels) > _MANY else {}
+    panel.set_xticks(range(len(labels)), labels, **small)
     panel.set_xlim(-0.6, len(labels) - 0.4)
 
 

@@ -1,6 +1,7 @@
 """Figures of levels over time."""
 
 import math
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -38,7 +39,7 @@ from cellpk.reporting.figures.style import (
 )
 from cellpk.reporting.grouping import By, Grouping, grouping
 from cellpk.reporting.patient_events import KINDS, event_notes, patient_events
-from cellpk.reporting.placing import series
+from cellpk.reporting.placing import assay_or_main, series
 from cellpk.study.units import pretty
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def profiles(
     >>> len(drawing.figure.axes)
     3
     """
-    assay = assay or study.main_assay
+    assay = assay_or_main(study, assay)
     groups = grouping(study, by)
     samples, notes = series(study, assay, specimen=specimen)
     samples = samples.assign(group=samples["patient"].map(groups.of))
@@ -261,10 +262,14 @@ def _draw(panel: "Axes", plan: _Plan, name: str) -> None:
         events = on_lines(plan.events[plan.events["group"] == name], part)
         draw_on_lines(panel, events, part, colour=colour)
     count = part["patient"].nunique()
-    panel.set_title(f"{plan.groups.title(name)} (n = {count})", loc="left")
+    title = f"{plan.groups.title(name)} (n = {count})"
+    panel.set_title("\n".join(textwrap.wrap(title, _TITLE)), loc="left")
     times = pd.concat([plan.samples["time"], plan.events["time"]])
     level_axis(panel, plan.samples["shown"].to_numpy())
     day_axis(panel, min(times.min(), 0.0), times.max())
+
+
+_TITLE = 36  # letters that stand over a panel in a line
 
 
 def _strip(panel: "Axes", plan: _Plan, name: str, *, labelled: bool) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cellpk.reporting.figures.style import GREY
+from cellpk.reporting.placing import assumed_note
 from cellpk.study.units import pretty
 
 if TYPE_CHECKING:
@@ -100,11 +101,7 @@ def limit_notes(samples: pd.DataFrame) -> tuple[str, ...]:
             "Where the upper limit is unknown, samples above it are drawn at the "
             "largest quantified level."
         )
-    assumed = known.loc[known["limit_assumed"], "lloq"]
-    if len(assumed):
-        values = " and ".join(f"{value:g}" for value in assumed)
-        notes.append(f"The LLOQ of {values} {unit} is assumed; the data state none.")
-    return tuple(notes)
+    return (*notes, *assumed_note(samples))
 
 
 def legend_marks(samples: pd.DataFrame, colour: str = GREY) -> list[Any]:

@@ -17,8 +17,8 @@ from cellpk.reporting.figures.style import (
     GREY,
     colours,
     level_axis,
-    time_axis,
 )
+from cellpk.reporting.figures.time_scale import time_axis
 from cellpk.reporting.grouping import By, Grouping, grouping
 from cellpk.reporting.level_statistics import (
     RULES,
@@ -26,7 +26,7 @@ from cellpk.reporting.level_statistics import (
     Below,
     level_statistics,
 )
-from cellpk.reporting.placing import series
+from cellpk.reporting.placing import assay_or_main, series
 from cellpk.reporting.printed import inside
 from cellpk.reporting.statistics import FEW
 
@@ -105,7 +105,7 @@ def level_means(
     if statistic not in _WHAT:
         what = "there is no such statistic of levels"
         raise DataError(Problem(what, nearest(statistic, _WHAT), value=statistic))
-    assay = assay or study.main_assay
+    assay = assay_or_main(study, assay)
     groups = grouping(study, by)
     samples, notes = series(study, assay, specimen=specimen)
     found = level_statistics(study, samples, groups, below=below, days=days)
@@ -247,6 +247,7 @@ def _group(
             panel.plot(rows["day"], rows["shown"], clip_on=False, **marks, **look)
 
 
+_SHORT = 16  # letters of a title that stand beside the axis
 _UNDER: dict[str, Any] = {"marker": "v", "markersize": 6, "markerfacecolor": "white"}
 
 
@@ -254,7 +255,9 @@ def _counts(plan: _Plan, name: str, colour: str) -> list[Row]:
     """Return the two rows of numbers of a group beneath the axis."""
     part = plan.frame[plan.frame["group"] == name]
     sums = part.groupby("day", as_index=False)[["n", "n_below"]].sum()
-    rows = {f"{name}, n" if plan.groups.by else "n": "n", "below LLOQ": "n_below"}
+    title = plan.groups.title(name)
+    who = title if len(title) <= _SHORT else name
+    rows = {f"{who}, n" if plan.groups.by else "n": "n", "below LLOQ": "n_below"}
     return [
         Row(
             label,

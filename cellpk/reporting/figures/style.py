@@ -20,6 +20,7 @@ GREY = "#767676"
 INK = "#222222"
 
 _ENTRY = 1.85
+_LETTER = 0.05
 """Room of a legend entry in inches."""
 
 _STEPS = (1, 2, 7, 14, 28, 56, 91, 182, 364, 728)
@@ -225,68 +226,6 @@ def day_axis(axes: "Axes", low: float, high: float) -> None:
     axes.set_xlim(low - 0.03 * span, high + 0.03 * span)
 
 
-def time_axis(axes: "Axes", days: np.ndarray) -> str:
-    """Make a time axis on which planned days stand apart, and tick them.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where to draw.
-    days : ndarray
-        The days that are drawn, in ascending order.
-
-    Returns
-    -------
-    str
-        What the axis label has to say of the scale: "" where it is linear, or that it
-        is a square root, which it is where the first days would stand too close.
-
-    Examples
-    --------
-    >>> figure, axes = sheet(3, 3, simulated=False)
-    >>> time_axis(axes[0, 0], np.array([0, 7, 14, 28]))
-    ''
-    >>> time_axis(axes[0, 0], np.array([0, 7, 14, 28, 180, 360]))
-    ', square-root scale'
-    """
-    near = _closest(days)
-    rooted = near < min(_NEAR, _closest(_root(days)))
-    places = _root(days) if rooted else np.asarray(days, float)
-    if rooted:
-        axes.set_xscale("function", functions=(_root, _square))
-    span = max(np.ptp(places), 1.0)
-    kept: list[int] = []
-    page = axes.get_figure(root=True)
-    points = 72 * axes.get_window_extent().width / (page.dpi if page else 100)
-    room = 1.8 * float(axes.xaxis.get_ticklabels()[0].get_fontsize()) / points
-    weeks_first = sorted(range(len(days)), key=lambda number: days[number] % 7 != 0)
-    for number in weeks_first:
-        if all(abs(places[number] - places[k]) >= room * span for k in kept):
-            kept.append(number)
-    ends = places[[0, -1]] + np.array([-0.04, 0.04]) * span
-    axes.set_xlim(*(_square(ends) if rooted else ends))
-    axes.set_xticks(days[kept], [f"{day:g}" for day in days[kept]])
-    axes.minorticks_off()
-    return ", square-root scale" if rooted else ""
-
-
-_NEAR = 0.05
-"""Share of the axis below which days stand too close for the numbers beneath them."""
-
-
-def _closest(places: np.ndarray) -> float:
-    """Return the smallest step as a share of the whole."""
-    return np.diff(places).min() / np.ptp(places) if len(places) > 1 else 1.0
-
-
-def _root(days: np.ndarray) -> np.ndarray:
-    return np.sign(days) * np.sqrt(np.abs(days))
-
-
-def _square(places: np.ndarray) -> np.ndarray:
-    return np.sign(places) * np.square(places)
-
-
 def legend_below(page: "Figure", handles: Sequence[Any] | None = None) -> None:
     """Set the legend below the panels, where it covers nothing, in even rows.
 
@@ -307,7 +246,9 @@ def legend_below(page: "Figure", handles: Sequence[Any] | None = None) -> None:
     """
     if handles is None:
         handles = page.axes[0].get_legend_handles_labels()[0]
-    in_a_row = max(int(page.get_figwidth() / _ENTRY), 1)
+    longest = max((len(str(each.get_label())) for each in handles), default=0)
+    entry = max(_ENTRY, 0.4 + _LETTER * longest)
+    in_a_row = max(int(page.get_figwidth() / entry), 1)
     rows = math.ceil(len(handles) / in_a_row)
     columns = math.ceil(len(handles) / max(rows, 1))
     page.legend(handles=handles, loc="outside lower center", ncols=columns)

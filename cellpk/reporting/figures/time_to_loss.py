@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cellpk.kinetics.persistence import RULE_OPEN, RULES, Persistence
+from cellpk.kinetics.persistence import RULES, Persistence
 from cellpk.kinetics.persistence import persistence as estimated
 from cellpk.reporting.figures.beneath import ROW, Row, draw_beneath
 from cellpk.reporting.figures.drawing import Drawing, figure
@@ -15,12 +15,15 @@ from cellpk.reporting.figures.given import one_panel, styled_unless
 from cellpk.reporting.figures.style import GREY, INK, colours, day_axis
 from cellpk.reporting.grouping import By, Grouping, grouping
 from cellpk.reporting.persistence_words import (
+    AT_RISK,
+    FEW_RULE,
     NE_RULE,
     NOT_ESTIMABLE,
     by_group,
     notes,
     printed_median,
 )
+from cellpk.reporting.placing import assay_or_main
 from cellpk.reporting.statistics import FEW
 
 if TYPE_CHECKING:
@@ -30,9 +33,11 @@ if TYPE_CHECKING:
     from cellpk.kinetics.nca import Metrics
     from cellpk.study.study import Study
 
+_LONG = 52  # letters of a legend of which two do not stand side by side
 _LEVEL = {"linewidth": 1.7, "solid_capstyle": "projecting"}
 _FALL = {"linewidth": 1.1, "linestyle": (0, (2.5, 1.5))}
 _MOST_BANDS = 2
+_BENEATH = "At risk of loss, n"
 _NO_BANDS = (
     f"Intervals of more than {_MOST_BANDS} curves are not drawn; the data of the "
     "figure hold them."
@@ -40,8 +45,8 @@ _NO_BANDS = (
 _CAPTION = (
     "Line: share of patients whose level is still quantifiable (Turnbull); dashed: it "
     "falls somewhere between these days, the data do not say when. {band}Tick: last "
-    "sample of a patient in whom it was still quantifiable. Beneath: patients whose "
-    "loss is open."
+    "sample of a patient in whom it was still quantifiable. Beneath: patients at risk "
+    "of loss."
 )
 
 
@@ -91,7 +96,7 @@ def persistence(
     >>> drawing.frame["kind"].unique().tolist()
     ['curve', 'open']
     """
-    groups = grouping(study, by)
+    groups, assay = grouping(study, by), assay_or_main(study, assay)
     whole = estimated(
         metrics, study, assay=assay, specimen=specimen, expanded_only=expanded_only
     )
@@ -110,8 +115,8 @@ def persistence(
         frame=_frame(curves, ticks),
         figure=page,
         caption=_CAPTION.format(band="Band: 95% interval. " if _banded(curves) else ""),
-        footnotes=(*notes(whole), *_left_out(curves), *groups.note()),
-        rules=(RULE_OPEN, *RULES),
+        footnotes=(*notes(whole, study), *_left_out(curves), *groups.note()),
+        rules=(AT_RISK, *RULES),
         source=f"study {whole.study_id}, metrics and samples",
         simulated=simulated,
         ours=ax is None,
@@ -192,11 +197,11 @@ def _rows(
     colour: dict[str, str],
 ) -> list[Row]:
     """Return the numbers beneath the axis."""
-    rows = [] if not groups.by else [Row("Open, n")]
+    rows = [] if not groups.by else [Row(_BENEATH)]
     for name, each in curves.items():
         counts = each.result.open_at(ticks)
         texts = dict(zip(counts["day"], counts["open"].astype(str), strict=True))
-        label = name if groups.by else "Open, n"
+        label = name if groups.by else _BENEATH
         rows.append(Row(label, texts, colour=colour[name]))
     return rows
 
@@ -209,19 +214,24 @@ def _handles(
     handles = []
     for name, each in curves.items():
         who = f"{groups.title(name)} (n = {each.n})"
-        label = f"{who}, {printed_median(each.result)}" if each.n >= FEW else who
+        label = f"{who}, {printed_median(each.result)}"
         handles.append(Line2D([], [], color=colour[name], linewidth=1.7, label=label))
     return handles
 
 
 def _explain(page: "Figure", panel: "Axes", handles: list[Any], *, given: bool) -> None:
     """Set the legend with the medians: below our own figure, inside given axes."""
+    if not handles:
+        place = {"x": 0.5, "y": 0.5, "ha": "center", "transform": panel.transAxes}
+        panel.text(s="No patient can be in the curve", **place)
+        return
     title = "Median time to loss in days (95% CI)"
     look: dict[str, Any] = {"handles": handles, "title": title, "title_fontsize": 8}
     if given:
         panel.legend(**look)
     else:
-        columns = 1 if len(handles) < 3 else 2
+        longest = max(len(handle.get_label()) for handle in handles)
+        columns = 1 if len(handles) < 3 or longest > _LONG else 2
         page.legend(loc="outside lower center", ncols=columns, **look)
 
 
@@ -251,6 +261,6 @@ def _left_out(curves: dict[str, _Curve]) -> tuple[str, ...]:
     medians = [printed_median(each.result) for each in curves.values()]
     return (
         *([] if _banded(curves) else [_NO_BANDS]),
-        *([f"For fewer than {FEW} patients no median is given."] if few else []),
+        *([FEW_RULE] if few else []),
         *([NE_RULE] if any(NOT_ESTIMABLE in median for median in medians) else []),
     )

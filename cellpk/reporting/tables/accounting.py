@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from cellpk.reporting.grouping import By, Grouping, grouping
+from cellpk.reporting.placing import assay_or_main
 from cellpk.reporting.printed import count_share, inside
 from cellpk.reporting.table import Table, table
 from cellpk.reporting.values import summarised
+from cellpk.reporting.visits import at_visits
 
 if TYPE_CHECKING:
     from cellpk.kinetics.nca import Metrics
     from cellpk.study.study import Study
 
 _PLACES = 6
-_MOST_DAYS = 16
 
 
 @table
@@ -252,21 +253,21 @@ def samples_by_visit(study: "Study", *, assay: str | None = None) -> Table:
     >>> visits["collected"].sum() > visits["quantified"].sum()
     np.True_
     """
-    assay = assay or study.main_assay
+    assay = assay_or_main(study, assay)
     samples = study.samples[study.samples["assay"] == assay]
-    visits, nominal = _visits(samples)
+    placed, notes = at_visits(study, samples)
     kinds = samples["state"].mask(samples["excluded"], "excluded")
     states = [name for name in _STATES if name != "collected"]
     counts = pd.get_dummies(kinds).reindex(columns=states, fill_value=False).astype(int)
     rows = pd.concat(
-        [samples[["specimen", "patient"]].assign(visit=visits, order=nominal), counts],
+        [placed[["specimen", "patient", "visit", "day"]], counts],
         axis=1,
     ).groupby(["specimen", "visit"], sort=False)
     frame = rows[states].sum()
     frame.insert(0, "collected", rows.size())
     frame.insert(0, "patients", rows["patient"].nunique())
-    frame = frame.assign(order=rows["order"].min()).sort_values(["specimen", "order"])
-    frame = frame.drop(columns="order").reset_index()
+    frame = frame.assign(day=rows["day"].min()).sort_values(["specimen", "day"])
+    frame = frame.drop(columns="day").reset_index()
     used = [name for name in _STATES if frame[name].any() or name in _ALWAYS]
     return Table(
         name=f"samples_{assay}",
@@ -276,26 +277,13 @@ def samples_by_visit(study: "Study", *, assay: str | None = None) -> Table:
         labels={"visit": "Visit", "patients": "Patients"}
         | {name: _STATES[name] for name in used},
         group="specimen" if len(set(frame["specimen"])) > 1 else "",
-        footnotes=_visit_notes(samples),
+        footnotes=(*notes, *_sample_notes(samples)),
         source=_source(study, "samples"),
         simulated=study.settings.study.simulated,
     )
 
 
 _ALWAYS = ("collected", "quantified", "below")
-
-
-def _visits(samples: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Name the visit of each sample, and return the day that orders the visits."""
-    whole = samples["time"] // 1
-    unplanned = samples["nominal_time"].isna()
-    daily = whole[unplanned].nunique() <= _MOST_DAYS
-    days = samples["nominal_time"].fillna(whole if daily else whole // 7 * 7)
-    weeks = days.map(lambda day: f"Days {day:g} to {day + 6:g}")
-    names = days.map(lambda day: f"Day {day:g}")
-    names = names if daily else names.mask(unplanned, weeks)
-    named = samples["visit"].fillna("")
-    return named.mask(named.eq(""), names), days
 
 
 def _with_total(frame: pd.DataFrame) -> pd.DataFrame:
@@ -308,14 +296,8 @@ def _with_total(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts).fillna({"patients": ""}).reset_index(drop=True)
 
 
-def _visit_notes(samples: pd.DataFrame) -> tuple[str, ...]:
+def _sample_notes(samples: pd.DataFrame) -> tuple[str, ...]:
     notes = []
-    planned = samples["visit"].fillna("").ne("") | samples["nominal_time"].notna()
-    if not planned.all():
-        notes.append(
-            "Samples without a visit or nominal day: by whole days after infusion, or "
-            "by weeks where there are many."
-        )
     if samples["limit_assumed"].any():
         notes.append("LLOQ: the limit is assumed; the data do not state it.")
     elif samples.loc[samples["state"] == "below", "lloq"].isna().any():

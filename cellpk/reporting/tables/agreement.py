@@ -78,12 +78,12 @@ def assay_agreement(
         },
         group="block",
         footnotes=(
-            *found.notes,
             "Quantified: not below the LLOQ; a level above the upper limit is.",
             "Ratio: of the geometric means of the pairs quantified by both; its "
             "geometric SD is a factor.",
             *_unpaired(found, study),
         ),
+        rules=found.notes,
         source=f"study {study.settings.study.id}, samples",
         simulated=study.settings.study.simulated,
     )

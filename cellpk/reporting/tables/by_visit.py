@@ -13,8 +13,14 @@ from cellpk.reporting.level_statistics import (
     Below,
     level_statistics,
 )
-from cellpk.reporting.placing import series
-from cellpk.reporting.printed import NOTHING, count_share, inside, level, percent
+from cellpk.reporting.placing import assay_or_main, assumed_note, series
+from cellpk.reporting.printed import (
+    NOTHING,
+    count_share,
+    inside,
+    level,
+    percent,
+)
 from cellpk.reporting.statistics import FEW
 from cellpk.reporting.table import Table, table
 from cellpk.study.units import pretty
@@ -30,7 +36,8 @@ _RULES = (
     "quantification (LLOQ). Mean and SD: a sample below the LLOQ counts as 0. A median "
     f"or quartile between a sample below the LLOQ and one above it is {BLQ}.",
     f"Where more than 50% of the samples are below the LLOQ, the means are {BLQ}.",
-    f"Where n is below {FEW}, the individual levels are listed instead of statistics.",
+    f"Where n is below {FEW}, the individual levels are listed instead of statistics; "
+    f"fewer than {FEW} quantified levels have no geometric mean ({NOTHING}).",
 )
 
 
@@ -75,7 +82,7 @@ def levels(
     >>> table.frame["group"].unique().tolist()
     ['1', '2', '3', 'Total']
     """
-    assay = assay or study.main_assay
+    assay = assay_or_main(study, assay)
     groups = grouping(study, by)
     samples, notes = series(study, assay, specimen=specimen)
     found = level_statistics(study, samples, groups, below=below, days=days)
@@ -101,6 +108,7 @@ def levels(
             *_RULES,
             RULES[below],
             *_above(samples),
+            *assumed_note(samples),
             *notes,
             *found.notes,
             *groups.note(),

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cellpk.reporting.grouping import By, Grouping, grouping
+from cellpk.reporting.placing import assay_or_main
 from cellpk.reporting.printed import NOTHING, enumerated, inside, level
 from cellpk.reporting.statistics import FEW, Summary, summarise
 from cellpk.reporting.table import Table, table
@@ -26,7 +27,8 @@ _RULES = (
     "Geometric mean and geometric CV% = 100 sqrt(exp(s²) - 1), s the standard "
     "deviation of the natural logarithms: quantified values only. All other statistics "
     "include zeros.",
-    f"Where n is below {FEW}, the individual values are listed instead of statistics.",
+    f"Where n is below {FEW}, the individual values are listed instead of statistics; "
+    f"fewer than {FEW} quantified values have no geometric mean ({NOTHING}).",
 )
 
 
@@ -49,7 +51,7 @@ def kinetics(
     *,
     by: By = None,
     assay: str | None = None,
-    names: Sequence[str] | None = None,
+    names: str | Sequence[str] | None = None,
 ) -> Table:
     """Summarise the metrics of one assay over patients.
 
@@ -64,7 +66,7 @@ def kinetics(
         two groups, the ratio of geometric means is given with its 90% interval.
     assay : str, optional
         Assay; the study's main assay without.
-    names : sequence of str, optional
+    names : str or sequence of str, optional
         Metrics in the order of the table; the main ones without.
 
     Returns
@@ -83,7 +85,7 @@ def kinetics(
     >>> table.frame["group"].unique().tolist()
     ['1', '2', '3', 'Total']
     """
-    assay = assay or study.main_assay
+    assay = assay_or_main(study, assay)
     groups = grouping(study, by)
     values = summarised(metrics, assay, names=names)
     summaries = _summaries(values, groups)

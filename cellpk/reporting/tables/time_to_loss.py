@@ -9,13 +9,16 @@ from cellpk.kinetics.persistence import RULES, RULES_AT_VISITS, Persistence
 from cellpk.kinetics.persistence import persistence as estimated
 from cellpk.reporting.grouping import By, grouping
 from cellpk.reporting.persistence_words import (
+    FEW_RULE,
     NE_RULE,
     NOT_ESTIMABLE,
     by_group,
     notes,
     printed_median,
 )
+from cellpk.reporting.placing import assay_or_main
 from cellpk.reporting.printed import NOTHING, count_share, day, inside, percent
+from cellpk.reporting.statistics import FEW
 from cellpk.reporting.table import Table, table
 
 if TYPE_CHECKING:
@@ -69,7 +72,7 @@ def persistence(
     >>> list(table.labels)
     ['statistic', '1', '2', '3', 'Total']
     """
-    groups = grouping(study, by)
+    groups, assay = grouping(study, by), assay_or_main(study, assay)
     whole = estimated(
         metrics, study, assay=assay, specimen=specimen, expanded_only=expanded_only
     )
@@ -86,8 +89,9 @@ def persistence(
         group="block",
         spans={groups.label: groups.names} if groups.by else {},
         footnotes=(
-            *notes(whole),
+            *notes(whole, study),
             *_unreached(whole),
+            *_few(parts),
             *_not_estimable(shown),
             *groups.note(),
         ),
@@ -186,6 +190,12 @@ def _unreached(whole: Persistence) -> tuple[str, ...]:
         for row in visits[visits["at_risk"] == 0].to_dict("records")
     ]
     return (f"Nobody was at risk at {', '.join(names)}.",) if names else ()
+
+
+def _few(parts: dict[str, Persistence]) -> tuple[str, ...]:
+    """Say what is listed of groups that are too small for a median."""
+    sizes = [int(part.summary["n"][0]) for part in parts.values()]
+    return (FEW_RULE,) if any(0 < n < FEW for n in sizes) else ()
 
 
 def _not_estimable(shown: pd.DataFrame) -> tuple[str, ...]:
