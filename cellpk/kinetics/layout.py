@@ -35,6 +35,27 @@ def series_of(study: Study) -> pd.DataFrame:
     return study.patients[["patient"]].merge(samples[SERIES[1:]], how="cross")
 
 
+def assay_of(study: Study, assay: str | None) -> str:
+    """Return the assay that is asked for, else the main one of the study.
+
+    Raises
+    ------
+    DataError
+        If none is asked for, and the study has none of CAR-T cells or their transgene.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> assay_of(ck.simulate_study(seed=1), None)
+    'qpcr'
+    """
+    if assay or study.main_assay:
+        return assay or study.main_assay
+    what = "the study has no series of CAR-T cells or of their transgene"
+    todo = f"Name another one as 'assay', such as {study.assays[0]!r}."
+    raise DataError(Problem(what, todo, column="assay"))
+
+
 def usable_samples(study: Study, rules: Rules) -> tuple[pd.DataFrame, Flags]:
     """Return the samples that can be used, and which of them come too late.
 

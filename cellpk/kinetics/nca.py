@@ -40,7 +40,7 @@ class Metrics:
     >>> samples = samples.assign(patient="1", assay="flow")
     >>> metrics = nca(Study.from_frames(samples))
     >>> metrics
-    Metrics study: 1 patients, flow (Cmax 1, AUC0-28d 1, half-life 0)
+    Metrics study: 1 patient, flow (Cmax 1, AUC0-28d 1, half-life 0)
     >>> metrics.table["cmax"].tolist(), metrics.units("flow")["cmax"]
     ([900.0], 'cells/uL')
     """
@@ -89,7 +89,8 @@ class Metrics:
             for assay, cmax, area, half in counts.itertuples()
         ]
         patients = self._table["patient"].nunique()
-        return f"Metrics {self.study_id}: {patients} patients, {', '.join(parts)}"
+        some = "patient" if patients == 1 else "patients"
+        return f"Metrics {self.study_id}: {patients} {some}, {', '.join(parts)}"
 
     def _repr_html_(self) -> str:
         rows = self._table.to_html(
@@ -138,6 +139,9 @@ def nca(study: Study, **rules: Any) -> Metrics:
     >>> nca(study, auc_rule="linear", beyond="all").table["auc_0_28"].tolist()
     [6300.0, 0.0]
     """
+    if not isinstance(study, Study):
+        what, todo = "metrics are of a study", "Give what read_study returns."
+        raise DataError(Problem(what, todo, value=type(study).__name__))
     chosen = checked(rules_with(study.settings.metrics, rules), study)
     series = series_of(study)
     samples, late = usable_samples(study, chosen)

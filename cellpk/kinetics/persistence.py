@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cellpk.errors import DataError, Problem, nearest
+from cellpk.kinetics.layout import assay_of
 from cellpk.kinetics.persistence_intervals import losses, usable
 from cellpk.kinetics.persistence_turnbull import Turnbull
 from cellpk.kinetics.persistence_visits import counted, states_at_visits
@@ -43,12 +44,6 @@ RULES_AT_VISITS = (
     "patient who was not sampled is not negative.",
 )
 """How patients are counted at visits: one sentence each, for footnotes."""
-
-RULE_OPEN = (
-    "Number open: patients whose loss was not seen by that day and whose last sample, "
-    "where no loss was seen, came on that day or later."
-)
-"""What stands for the number at risk where losses are interval-censored."""
 
 _NOT_SAMPLED = "not_sampled"
 _MOST_DAYS = 60
@@ -209,7 +204,11 @@ class Persistence:
         return pd.DataFrame([row])
 
     def open_at(self, days: Sequence[float]) -> pd.DataFrame:
-        """Count the patients whose loss is open on each day (``RULE_OPEN``).
+        """Count the patients whose loss is open on each day.
+
+        They were not seen to be lost by that day, and the last sample of those in whom
+        no loss was seen came on that day or later. This stands for the number at risk
+        where losses are interval-censored.
 
         Parameters
         ----------
@@ -244,15 +243,18 @@ class Persistence:
 
     def __repr__(self) -> str:
         row = self.summary.iloc[0]
-        days = {name: f"{row[name]:.1f}" for name in row.index}
-        high = days["median_high"].replace("inf", "NE")
-        median = days["median"].replace("nan", "NE")
+        middle, low, high = (
+            f"{row[name]:.1f}" if np.isfinite(row[name]) else "NE"
+            for name in ("median", "median_low", "median_high")
+        )
+        where = f" in {self.specimen}" if self.specimen else ""
+        some = "patient" if row["n"] == 1 else "patients"
         return (
-            f"Persistence {self.study_id}: {self.assay} in {self.specimen}, "
-            f"{row['n']:.0f} patients ({row['lost']:.0f} lost, of whom "
+            f"Persistence {self.study_id}: {self.assay}{where}, "
+            f"{row['n']:.0f} {some} ({row['lost']:.0f} lost, of whom "
             f"{row['never_quantifiable']:.0f} never quantifiable; "
-            f"{row['not_in_curve']:.0f} not in the curve), median {median} days "
-            f"({self.confidence:.0%} interval {days['median_low']} to {high})"
+            f"{row['not_in_curve']:.0f} not in the curve), median {middle} days "
+            f"({self.confidence:.0%} interval {low} to {high})"
         )
 
     def _repr_html_(self) -> str:
@@ -315,7 +317,7 @@ def persistence(
     if not 0 < confidence < 1:
         what = "'confidence' must lie between 0 and 1"
         raise DataError(Problem(what, "Give 0.95 for 95%.", value=str(confidence)))
-    assay = assay or study.main_assay
+    assay = assay_of(study, assay)
     if not study.assay(assay).kinetics:
         what = "persistence is that of CAR-T cells or their transgene"
         todo = f"Choose one of: {', '.join(study.kinetic_assays)}."

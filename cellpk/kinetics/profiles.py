@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cellpk.errors import DataError, Problem
-from cellpk.kinetics.curves import Curve, area_under, exponential_pieces, moment_under
+from cellpk.kinetics.curves import Curve, area_under, moment_under
 from cellpk.kinetics.rises import Rises, rises_after
 from cellpk.kinetics.segments import Flags, Floats, Indices, Segments, pick
 from cellpk.kinetics.slopes import Slope, best_slope, censored_slope, whole_slope
+from cellpk.kinetics.standing import Standing, curve_of, standing, start_of
 from cellpk.study.metric_rules import Rules, rules_with
 
 
@@ -220,29 +221,19 @@ class Profiles(Segments):
         return pick(self.times, self.last(self.after))
 
     @cached_property
+    def standing(self) -> Standing:
+        """What the samples stand for under a curve."""
+        return standing(self)
+
+    @cached_property
     def start(self) -> Floats:
         """Level at time 0, NaN where it is not known."""
-        levels, used = self._stands
-        before = self.last(self._up_to_zero & used)
-        return np.where(before < 0, self._at_zero(levels, used), pick(levels, before))
+        return start_of(self, self.standing)
 
     @cached_property
     def curve(self) -> Curve:
-        """The levels that areas are taken under: from time 0, NaN above the limit."""
-        levels, used = self._stands
-        grown = Segments(self.times, levels, self.bounds).keep(self.after & used)
-        fronts = grown.bounds[:-1]
-        filled = np.insert(grown.levels, fronts, self.start)
-        segments = Segments(
-            np.insert(grown.times, fronts, 0.0),
-            np.where(np.isinf(filled), np.nan, filled),
-            grown.bounds + np.arange(len(grown) + 1),
-        )
-        # As after a bolus, the highest level may stand at time 0.
-        higher = (self.top >= 0) & (self.start > self.top)
-        peak = np.where(higher, 0.0, self._log_from)
-        law = exponential_pieces(segments, rule=self.rules.auc_rule, peak=peak)
-        return Curve(segments.times, segments.levels, segments.bounds, law)
+        """The levels that areas are taken under, and how they run between samples."""
+        return curve_of(self, self.standing)
 
     @cached_property
     def to_last(self) -> Floats:
@@ -313,16 +304,6 @@ class Profiles(Segments):
         return np.isfinite(self.levels)
 
     @cached_property
-    def _up_to_zero(self) -> Flags:
-        """Samples of which the last one may stand at time 0."""
-        return self.times == 0 if self.rules.baseline == "at_zero" else ~self.after
-
-    @cached_property
-    def _log_from(self) -> Floats:
-        """Tmax, from which "linear_log" interpolates logs; never without a peak."""
-        return np.where(np.isnan(self.tmax), np.inf, self.tmax)
-
-    @cached_property
     def in_window(self) -> Flags:
         """Samples among which Cmax is sought."""
         low, high = (day * self.day for day in self.rules.window)
@@ -337,48 +318,6 @@ class Profiles(Segments):
             at_peak = np.isfinite(self.top) & ~(above > self.tmax)
             late |= (self.times == self.tmax[self.owner]) & at_peak[self.owner]
         return self.quantified & late
-
-    @cached_property
-    def _stands(self) -> tuple[Floats, Flags]:
-        """Return levels, those below the limit as the rules say, and which count."""
-        at_zero = np.arange(len(self.times)) == self.last(self._up_to_zero)[self.owner]
-        seen = self.quantified & (self.after | at_zero)  # earlier levels do not count
-        first = pick(self.times, self.first(seen))
-        last = pick(self.times, self.last(seen))
-        early = ~(self.times >= first[self.owner])
-        late = self.times > last[self.owner]
-        stands = self.rules.stands
-        levels, used = self.levels.copy(), np.ones(len(self.levels), bool)
-        middle = ~early & ~late
-        wheres = (early, middle, late)
-        for where, stand in zip(wheres, stands.in_order, strict=True):
-            below = where & ~self.quantified
-            levels[below] = self._value(stand)[below]
-            used &= ~(below & (stand == "drop"))
-        return levels, used
-
-    def _value(self, stand: str | float) -> Floats:
-        if stand == "half":
-            return self.lloq / 2
-        if stand == "lloq":
-            return self.lloq
-        return np.full(len(self.levels), 0.0 if isinstance(stand, str) else stand)
-
-    def _at_zero(self, levels: Floats, used: Flags) -> Floats:
-        """Return the level at time 0 of profiles without a sample up to then."""
-        if self.rules.at_zero == "zero":
-            return np.zeros(len(self))
-        if self.rules.at_zero == "missing":
-            return np.full(len(self), np.nan)
-        grown = Segments(self.times, levels, self.bounds).keep(self.after & used)
-        one = np.where(grown.counts > 0, grown.bounds[:-1], -1)
-        two = np.where(grown.counts > 1, grown.bounds[:-1] + 1, -1)
-        t1, t2 = pick(grown.times, one), pick(grown.times, two)
-        c1, c2 = pick(grown.levels, one), pick(grown.levels, two)
-        falling = (c2 > 0) & (c2 < c1) & (t2 > t1) & np.isfinite(c1)
-        ratio = np.where(falling, c1, 1.0) / np.where(falling, c2, 1.0)
-        exponent = np.where(falling, t1, 0.0) / np.where(falling, t2 - t1, 1.0)
-        return np.where(falling, c1 * ratio**exponent, c1)
 
 
 def _check(times: Floats, levels: Floats) -> None:

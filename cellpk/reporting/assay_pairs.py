@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from cellpk.errors import DataError, Problem, nearest
-from cellpk.reporting.placing import assay_or_main, placed
+from cellpk.kinetics.layout import assay_of
+from cellpk.reporting.placing import placed
 from cellpk.reporting.statistics import FEW
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def assay_pairs(
 def _chosen(study: "Study", first: str | None, second: str | None) -> tuple[str, str]:
     """Return the two assays, and refuse what cannot be compared."""
     kinetic = [name for name in study.kinetic_assays if not study.assay(name).derived]
-    first = assay_or_main(study, first)
+    first = assay_of(study, first)
     second = second or next((name for name in kinetic if name != first), "")
     if not second:
         what = f"the study has no second assay of CAR-T cells to compare with {first!r}"

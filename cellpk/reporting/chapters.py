@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cellpk.errors import DataError
+from cellpk.kinetics.nca import nca
 from cellpk.reporting.exhibit import Exhibit
 from cellpk.reporting.facts import fitted_sentences, odds_sentence, peak_sentence
 from cellpk.reporting.figures.agreement import assay_agreement as agreement_figure
@@ -104,6 +105,7 @@ def _kinetics(material: Material) -> Section:
     exhibits: list[Exhibit] = []
     for assay in material.study.kinetic_assays:
         exhibits += _of_assay(material, assay)
+    exhibits += _uncut(material)
     exhibits += _agreement(material.study)
     return Section(
         name="kinetics",
@@ -135,6 +137,19 @@ def _of_assay(material: Material, assay: str) -> list[Exhibit]:
             metrics_by(metrics, study, by=material.by, assay=assay),
         ]
     return exhibits
+
+
+def _uncut(material: Material) -> list[Exhibit]:
+    """Summarise once more with the samples that were left out after an infusion."""
+    study, metrics = material.study, material.metrics
+    cut = metrics.table["notes"].map(lambda codes: "reinfusion" in str(codes).split())
+    assays = [a for a in study.kinetic_assays if cut[metrics.table["assay"] == a].any()]
+    if not assays:
+        return []
+    rules = metrics.settings.model_dump(exclude_unset=True)
+    whole = nca(study, **rules | {"reinfusion": "keep", "cut_at": ()})
+    by = material.columns
+    return [kinetics(whole, study, by=by, assay=assay) for assay in assays]
 
 
 def _agreement(study: "Study") -> list[Exhibit]:

@@ -93,13 +93,15 @@ def inputs(study: "Study") -> dict[str, Any]:
     return {"files": [dict(source) for source in study.sources], "tables": tables}
 
 
-def run_id(study: "Study") -> str:
+def run_id(study: "Study", settings: Mapping[str, Any] | None = None) -> str:
     """Return a name for the run that its inputs, settings and versions determine.
 
     Parameters
     ----------
     study : Study
         The study.
+    settings : mapping, optional
+        By which it was analysed; its own where not given.
 
     Returns
     -------
@@ -114,7 +116,7 @@ def run_id(study: "Study") -> str:
     """
     known = {
         "inputs": inputs(study),
-        "settings": study.settings.resolved(),
+        "settings": settings or study.settings.resolved(),
         "cellpk": version("cellpk"),
         "packages": versions(),
     }
@@ -128,6 +130,7 @@ def manifest(
     folder: Path,
     elapsed: float,
     found: Mapping[str, Any],
+    settings: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the record of a run.
 
@@ -143,6 +146,8 @@ def manifest(
         Seconds that the run took.
     found : mapping
         What the run has to say: convergence, exclusions, steps not done.
+    settings : mapping, optional
+        By which the study was analysed; its own where not given.
 
     Returns
     -------
@@ -158,7 +163,7 @@ def manifest(
     (1, True)
     """
     return {
-        "run_id": run_id(study),
+        "run_id": run_id(study, settings),
         "study": study.settings.study.id,
         "simulated": study.settings.study.simulated,
         "written_utc": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -168,7 +173,7 @@ def manifest(
         "system": platform.platform(),
         "packages": versions(),
         "seed": study.settings.analysis.seed,
-        "settings": study.settings.resolved(),
+        "settings": settings or study.settings.resolved(),
         "inputs": inputs(study),
         "outputs": [
             {

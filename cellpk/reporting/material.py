@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cellpk.errors import CellpkError
 from cellpk.reporting.exhibit import Exhibit
@@ -85,6 +85,15 @@ class Material:
     responses: "tuple[ExposureResponse, ...]" = ()
     cytokines: "tuple[CytokineAssociation, ...]" = ()
     omitted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """By what the study was analysed: its settings, and the rules of its metrics.
+
+        The metrics may have been computed by other rules than those of study.toml.
+        """
+        rules = self.metrics.settings.model_dump(mode="json")
+        return self.study.settings.resolved() | {"metrics": rules}
 
     @property
     def columns(self) -> str | None:

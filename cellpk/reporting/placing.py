@@ -13,27 +13,6 @@ if TYPE_CHECKING:
     from cellpk.study.study import Study
 
 
-def assay_or_main(study: "Study", assay: str | None) -> str:
-    """Return the assay that is asked for, else the main one of the study.
-
-    Raises
-    ------
-    DataError
-        If none is asked for, and the study has none of CAR-T cells or their transgene.
-
-    Examples
-    --------
-    >>> import cellpk as ck
-    >>> assay_or_main(ck.simulate_study(seed=1), None)
-    'qpcr'
-    """
-    if assay or study.main_assay:
-        return assay or study.main_assay
-    what = "the study has no series of CAR-T cells or of their transgene"
-    todo = f"Name another one as 'assay', such as {study.assays[0]!r}."
-    raise DataError(Problem(what, todo, column="assay"))
-
-
 def series(
     study: "Study", assay: str, *, specimen: str | None = None
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Result = ExposureResponse | CytokineAssociation
 
-_CHOICES = ("study", "analysis", "limits")
+_CHOICES = ("study", "analysis", "metrics", "limits")
 
 FORMATS = ("html",)
 """What a report can be written as; tables and manifest are always written beside it."""
@@ -122,7 +122,7 @@ class Report:
     @cached_property
     def run_id(self) -> str:
         """Name of the run: the same for the same inputs, settings and versions."""
-        return manifest.run_id(self.material.study)
+        return manifest.run_id(self.material.study, self.material.settings)
 
     def write(
         self,
@@ -190,6 +190,7 @@ class Report:
             folder=folder,
             elapsed=self.elapsed + time.perf_counter() - start,
             found=self._found(),
+            settings=self.material.settings,
         )
         tell(1, 1, "Writing the tables")
         return [*written, manifest.write(record, folder / "manifest.json")]
@@ -221,7 +222,7 @@ class Report:
         """Return the last section: what was read, with which settings and versions."""
         study = self.material.study
         used = ", ".join(f"{name} {v}" for name, v in manifest.versions().items())
-        settings = study.settings.resolved()
+        settings = self.material.settings
         chosen = {name: settings[name] for name in _CHOICES if settings.get(name)}
         return Section(
             name="reproducibility",

@@ -214,7 +214,7 @@ def settings_of(values: Mapping[str, Any], *, file: str = "settings") -> Setting
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        found = [told(detail, Settings, file=file) for detail in error.errors()]
+        found = told(error, Settings, file=file)
         raise DataError([*found, *problems]) from None
     if problems:
         raise DataError(problems)
@@ -241,7 +241,7 @@ def _delivered(rows: Any, file: str) -> tuple[list[DataFiles], list[Problem]]:
         try:
             read.append(kind.model_validate(row))
         except ValidationError as error:
-            found = (told(detail, kind, file=file) for detail in error.errors())
+            found = told(error, kind, file=file)
             problems += [replace(p, column=f"{place}.{p.column}") for p in found]
     return read, problems
 

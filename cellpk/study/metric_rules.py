@@ -11,7 +11,7 @@ from pydantic import (
     model_validator,
 )
 
-from cellpk.errors import DataError, Problem, nearest
+from cellpk.errors import DataError, nearest
 from cellpk.study.file_sections import Section
 from cellpk.study.validation import told
 
@@ -290,7 +290,8 @@ def rules_with(settings: Rules, changes: Mapping[str, Any]) -> Rules:
     settings : Rules
         Those of a study.
     changes : mapping
-        Fields of :class:`Rules`. A ``convention`` among them replaces all settings.
+        Fields of :class:`Rules`. A ``convention`` among them replaces those settings
+        that any convention sets.
 
     Raises
     ------
@@ -308,9 +309,11 @@ def rules_with(settings: Rules, changes: Mapping[str, Any]) -> Rules:
     cellpk.errors.DataError: column auc_rul, value 'linear':
       the key is not known. Did you mean 'auc_rule'?
     """
-    given = {} if "convention" in changes else settings.model_dump(exclude_unset=True)
+    given = settings.model_dump(exclude_unset=True)
+    if "convention" in changes:
+        by_convention = {name for each in CONVENTIONS.values() for name in each}
+        given = {name: given[name] for name in given.keys() - by_convention}
     try:
         return Rules.model_validate({**given, **changes})
     except ValidationError as error:
-        problems: list[Problem] = [told(each, Rules) for each in error.errors()]
-        raise DataError(problems) from None
+        raise DataError(told(error, Rules)) from None

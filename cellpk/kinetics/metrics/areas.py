@@ -11,7 +11,7 @@ from cellpk.kinetics.curves import area_under
 from cellpk.kinetics.metrics.terminal import of_the_decline
 from cellpk.kinetics.profiles import Profiles
 from cellpk.kinetics.reasons import unquantified, unsampled
-from cellpk.kinetics.registry import Found, Metric, family, found, metric
+from cellpk.kinetics.registry import REGISTERED, Found, Metric, family, found, metric
 from cellpk.kinetics.segments import Flags, Floats, pick
 from cellpk.study.metric_rules import MONTH, Rules
 
@@ -188,7 +188,10 @@ def areas(rules: Rules) -> Iterable[Metric]:
     >>> [each.label for each in areas(Rules(areas=[(7, 28)]))]
     ['AUC7-28d']
     """
+    named = {metric.days for metric in REGISTERED.values()}
     for start, end in rules.areas:
+        if (start, end) in named:
+            continue
         yield Metric(
             name=f"auc_{start:g}_{end:g}".replace(".", "p"),
             kind="area",

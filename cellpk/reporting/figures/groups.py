@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cellpk.errors import DataError
+from cellpk.kinetics.layout import assay_of
 from cellpk.reporting.figures.drawing import Drawing, figure
 from cellpk.reporting.figures.given import one_panel, only_one, styled_unless
 from cellpk.reporting.figures.style import (
@@ -20,7 +21,7 @@ from cellpk.reporting.figures.style import (
     spread,
 )
 from cellpk.reporting.grouping import By, Grouping, grouping
-from cellpk.reporting.placing import assay_or_main, series
+from cellpk.reporting.placing import series
 from cellpk.reporting.values import summarised
 from cellpk.study.units import pretty
 
@@ -90,7 +91,7 @@ def metrics_by(
     >>> drawing.frame["metric"].unique().tolist()
     ['cmax', 'auc_0_28']
     """
-    assay = assay_or_main(study, assay)
+    assay = assay_of(study, assay)
     names = (names,) if isinstance(names, str) else tuple(names)
     only_one(ax, len(names), todo="Name one metric, or leave 'ax' out.")
     groups = _groups(study, by)

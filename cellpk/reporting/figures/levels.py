@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cellpk.errors import DataError, Problem
+from cellpk.kinetics.layout import assay_of
 from cellpk.reporting.figures.drawing import Drawing, figure
 from cellpk.reporting.figures.event_marks import (
     MOST_LINES,
@@ -39,7 +40,7 @@ from cellpk.reporting.figures.style import (
 )
 from cellpk.reporting.grouping import By, Grouping, grouping
 from cellpk.reporting.patient_events import KINDS, event_notes, patient_events
-from cellpk.reporting.placing import assay_or_main, series
+from cellpk.reporting.placing import series
 from cellpk.study.units import pretty
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def profiles(
     >>> len(drawing.figure.axes)
     3
     """
-    assay = assay_or_main(study, assay)
+    assay = assay_of(study, assay)
     groups = grouping(study, by)
     samples, notes = series(study, assay, specimen=specimen)
     samples = samples.assign(group=samples["patient"].map(groups.of))

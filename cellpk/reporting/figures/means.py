@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cellpk.errors import DataError, Problem, nearest
+from cellpk.kinetics.layout import assay_of
 from cellpk.reporting.figures.beneath import ROW, Row, draw_beneath, moved
 from cellpk.reporting.figures.drawing import Drawing, figure
 from cellpk.reporting.figures.given import explain, one_panel, styled_unless
@@ -26,7 +27,7 @@ from cellpk.reporting.level_statistics import (
     Below,
     level_statistics,
 )
-from cellpk.reporting.placing import assay_or_main, series
+from cellpk.reporting.placing import series
 from cellpk.reporting.printed import inside
 from cellpk.reporting.statistics import FEW
 
@@ -105,7 +106,7 @@ def level_means(
     if statistic not in _WHAT:
         what = "there is no such statistic of levels"
         raise DataError(Problem(what, nearest(statistic, _WHAT), value=statistic))
-    assay = assay_or_main(study, assay)
+    assay = assay_of(study, assay)
     groups = grouping(study, by)
     samples, notes = series(study, assay, specimen=specimen)
     found = level_statistics(study, samples, groups, below=below, days=days)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from cellpk.kinetics.layout import assay_of
 from cellpk.kinetics.persistence import RULES, Persistence
 from cellpk.kinetics.persistence import persistence as estimated
 from cellpk.reporting.figures.beneath import ROW, Row, draw_beneath
@@ -23,7 +24,6 @@ from cellpk.reporting.persistence_words import (
     notes,
     printed_median,
 )
-from cellpk.reporting.placing import assay_or_main
 from cellpk.reporting.statistics import FEW
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def persistence(
     >>> drawing.frame["kind"].unique().tolist()
     ['curve', 'open']
     """
-    groups, assay = grouping(study, by), assay_or_main(study, assay)
+    groups, assay = grouping(study, by), assay_of(study, assay)
     whole = estimated(
         metrics, study, assay=assay, specimen=specimen, expanded_only=expanded_only
     )

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from cellpk.kinetics.layout import assay_of
 from cellpk.reporting.grouping import By, Grouping, grouping
-from cellpk.reporting.placing import assay_or_main
 from cellpk.reporting.printed import count_share, inside
 from cellpk.reporting.table import Table, table
 from cellpk.reporting.values import summarised
@@ -253,7 +253,7 @@ def samples_by_visit(study: "Study", *, assay: str | None = None) -> Table:
     >>> visits["collected"].sum() > visits["quantified"].sum()
     np.True_
     """
-    assay = assay_or_main(study, assay)
+    assay = assay_of(study, assay)
     samples = study.samples[study.samples["assay"] == assay]
     placed, notes = at_visits(study, samples)
     kinds = samples["state"].mask(samples["excluded"], "excluded")

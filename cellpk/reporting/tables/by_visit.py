@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cellpk.kinetics.layout import assay_of
 from cellpk.reporting.grouping import By, grouping
 from cellpk.reporting.level_statistics import (
     RULES,
@@ -13,7 +14,7 @@ from cellpk.reporting.level_statistics import (
     Below,
     level_statistics,
 )
-from cellpk.reporting.placing import assay_or_main, assumed_note, series
+from cellpk.reporting.placing import assumed_note, series
 from cellpk.reporting.printed import (
     NOTHING,
     count_share,
@@ -82,7 +83,7 @@ def levels(
     >>> table.frame["group"].unique().tolist()
     ['1', '2', '3', 'Total']
     """
-    assay = assay_or_main(study, assay)
+    assay = assay_of(study, assay)
     groups = grouping(study, by)
     samples, notes = series(study, assay, specimen=specimen)
     found = level_statistics(study, samples, groups, below=below, days=days)

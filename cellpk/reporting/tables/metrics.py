@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from cellpk.kinetics.layout import assay_of
 from cellpk.reporting.grouping import By, Grouping, grouping
-from cellpk.reporting.placing import assay_or_main
 from cellpk.reporting.printed import NOTHING, enumerated, inside, level
 from cellpk.reporting.statistics import FEW, Summary, summarise
 from cellpk.reporting.table import Table, table
@@ -85,7 +85,7 @@ def kinetics(
     >>> table.frame["group"].unique().tolist()
     ['1', '2', '3', 'Total']
     """
-    assay = assay_or_main(study, assay)
+    assay = assay_of(study, assay)
     groups = grouping(study, by)
     values = summarised(metrics, assay, names=names)
     summaries = _summaries(values, groups)
@@ -94,10 +94,13 @@ def kinetics(
     frame = _frame(summaries, ratios, units)
     columns = [*(groups.names if groups.by else ()), "Total"]
     sizes = groups.sizes | {"Total": len(study.patients)}
+    uncut = metrics.settings.reinfusion == "keep"
     ratio = {_RATIO: "Ratio of geometric\nmeans (90% CI)"} if ratios else {}
     return Table(
-        name=f"kinetics_{assay}" + groups.suffix,
-        title=f"{study.assay(assay).label}: kinetic metrics" + groups.in_title,
+        name=f"kinetics_{assay}" + groups.suffix + ("_uncut" if uncut else ""),
+        title=f"{study.assay(assay).label}: kinetic metrics"
+        + groups.in_title
+        + (", samples after a further infusion included" if uncut else ""),
         frame=frame,
         shown=_shown(summaries, ratios, metrics=metrics, units=units),
         labels={"statistic": "Metric (unit)\nStatistic"}

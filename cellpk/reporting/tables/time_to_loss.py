@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from cellpk.kinetics.layout import assay_of
 from cellpk.kinetics.metrics.presence import visit_in_words
 from cellpk.kinetics.persistence import RULES, RULES_AT_VISITS, Persistence
 from cellpk.kinetics.persistence import persistence as estimated
@@ -16,7 +17,6 @@ from cellpk.reporting.persistence_words import (
     notes,
     printed_median,
 )
-from cellpk.reporting.placing import assay_or_main
 from cellpk.reporting.printed import NOTHING, count_share, day, inside, percent
 from cellpk.reporting.statistics import FEW
 from cellpk.reporting.table import Table, table
@@ -72,7 +72,7 @@ def persistence(
     >>> list(table.labels)
     ['statistic', '1', '2', '3', 'Total']
     """
-    groups, assay = grouping(study, by), assay_or_main(study, assay)
+    groups, assay = grouping(study, by), assay_of(study, assay)
     whole = estimated(
         metrics, study, assay=assay, specimen=specimen, expanded_only=expanded_only
     )
