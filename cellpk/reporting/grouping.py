@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 type By = str | Sequence[str] | pd.Series | Mapping[str, object] | None
 
 _MOST = 8
-_WIDEST = 28  # letters of a group's title that fit over a panel
+_WIDEST = 24  # letters of a title that fit over a panel, before "(n = 40)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +75,12 @@ class Grouping:
         >>> dose = pd.Series(["DL1"], index=["1"], dtype="str")
         >>> Grouping("dose_level", "Dose level", dose, ("DL1",)).title("DL1")
         'Dose level: DL1'
+        >>> Grouping("response", "Response (PR or better)", dose, ("yes",)).title("yes")
+        'Response: yes'
         """
-        whole = f"{self.label}: {name}"
-        return whole if self.label and len(whole) <= _WIDEST else name
+        short, _, _ = self.label.partition(" (")
+        titles = (f"{label}: {name}" for label in (self.label, short) if label)
+        return next((title for title in titles if len(title) <= _WIDEST), name)
 
     def note(self) -> tuple[str, ...]:
         """Say how many patients are in no group, if there are any."""
