@@ -156,6 +156,15 @@ def test_qualifiers_without_a_record_are_told(tmp_path):
     assert used["rows"].item() == 2
 
 
+def test_a_supplement_without_patients_qualifies_nobody(tmp_path):
+    supp = {"RDOMAIN": "PC", "IDVAR": "PCSEQ", "IDVARVAL": "1"}
+    read = study(tmp_path, supppc=[supp | {"QNAM": "PCLLOD", "QVAL": "5"}])
+    assert told(
+        read,
+        "1 qualifier of records that are not there: the file has no column USUBJID",
+    )
+
+
 def test_other_domains_are_set_aside_whole(tmp_path):
     tv = [{"DOMAIN": "TV", "VISITNUM": "1"}, {"DOMAIN": "TV", "VISITNUM": "2"}]
     rel = [{"RDOMAIN": "AE", "USUBJID": "S-1", "RELID": "1"}]

@@ -121,10 +121,12 @@ def _tell_orphans(grid: Grid, orphan: np.ndarray, delivery: Delivery) -> None:
         what = (
             f"{counted(int(orphan.sum()), 'qualifier')} of records that are not there"
         )
-        names = named(grid.cells["USUBJID"][orphan])
         todo = "Look for the records, or for a wrong RDOMAIN, IDVAR or IDVARVAL."
         row = int(grid.rows[first])
-        what = f"{what}; patients {names}"
+        if "USUBJID" in grid.cells:
+            what = f"{what}; patients {named(grid.cells['USUBJID'][orphan])}"
+        else:
+            what = f"{what}: the file has no column USUBJID"
         delivery.doubts.append(Problem(what, todo, "warning", file=grid.file, row=row))
 
 
