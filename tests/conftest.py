@@ -8,11 +8,17 @@ import made_models
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 import cellpk as ck
 from cellpk.outcomes.endpoints import ENDPOINTS
 from cellpk.reporting.section import report
 from cellpk.study.assays import ASSAYS
+
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("search", deadline=None)
+settings.load_profile("steady")
+"""Every run tries the same cases; ``--hypothesis-profile search`` tries others."""
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
