@@ -120,8 +120,8 @@ def classify(study: Study, assay: str) -> tuple[Case, ...]:
     True
     """
     samples = study.select(assay)
-    later = _second_infusions(study)
-    main = _main_specimen(samples)
+    later = second_infusions(study)
+    main = main_specimen(samples)
     cases = []
     for patient in sorted({*study.patients["patient"], *samples["patient"]}):
         own = samples.loc[samples["patient"] == patient]
@@ -135,8 +135,15 @@ def classify(study: Study, assay: str) -> tuple[Case, ...]:
     return tuple(cases)
 
 
-def _second_infusions(study: Study) -> dict[str, float]:
-    """Day of each patient's first infusion after time 0."""
+def second_infusions(study: Study) -> dict[str, float]:
+    """Return the day of each patient's first infusion after time 0, where there is one.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> second_infusions(ck.simulate_study(seed=1))
+    {}
+    """
     days: dict[str, float] = {}
     infusions = study.infusions
     for patient, time in zip(infusions["patient"], infusions["time"], strict=True):
@@ -145,8 +152,14 @@ def _second_infusions(study: Study) -> dict[str, float]:
     return days
 
 
-def _main_specimen(samples: pd.DataFrame) -> str:
-    """Return the specimen of most samples; specimens are never pooled."""
+def main_specimen(samples: pd.DataFrame) -> str:
+    """Return the specimen of most samples; specimens are never pooled.
+
+    Examples
+    --------
+    >>> main_specimen(pd.DataFrame({"specimen": ["blood", "marrow", "blood"]}))
+    'blood'
+    """
     counts = Counter(samples["specimen"])
     return min(counts, key=lambda name: (-counts[name], name), default="")
 

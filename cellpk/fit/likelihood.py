@@ -5,7 +5,9 @@ sample between a number and itself, a sample below the limit between minus infin
 the log limit. That one form serves the fit, its gradient and its draws.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -26,15 +28,55 @@ LEFT_OUT = {
 """Why a sample cannot enter the likelihood."""
 
 
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Samples that say the same sort of thing: where they stand, and their ends.
+
+    Parameters
+    ----------
+    place : ndarray of int, shape (m,)
+        Where they stand among all samples, counted through all axes.
+    low, high : ndarray, shape (m,)
+        Ends of the log level.
+
+    Examples
+    --------
+    >>> Part(np.array([3]), np.array([-np.inf]), np.array([0.0])).level_ends
+    (array([-inf]), array([1.]))
+    """
+
+    place: NDArray[np.intp]
+    low: Array
+    high: Array
+
+    @property
+    def log_ends(self) -> tuple[Array, Array]:
+        """Ends of the log level as measured."""
+        return self.low, self.high
+
+    @cached_property
+    def level_ends(self) -> tuple[Array, Array]:
+        """Ends of the level as measured, which may be below 0 where nothing bounds it.
+
+        An instrument whose error adds to the level may read less than nothing.
+        """
+        if self.low is self.high:
+            level = np.exp(self.low)
+            return level, level
+        low = np.where(np.isneginf(self.low), -np.inf, np.exp(self.low))
+        return low, np.exp(self.high)
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What the samples say of the log level: that it lies from ``low`` to ``high``.
 
     Parameters
     ----------
-    low, high : ndarray, shape (n,)
+    low, high : ndarray, shape (n,) or (patients, n)
         Ends on the natural-log scale; equal where the level is quantified, infinite
-        where nothing bounds it.
+        where nothing bounds it. A sample without any end says nothing: rows of
+        patients are padded with such.
 
     Examples
     --------
@@ -49,6 +91,28 @@ class Evidence:
     def quantified(self) -> NDArray[np.bool_]:
         """Which samples give a level rather than a range."""
         return self.low == self.high
+
+    @cached_property
+    def parts(self) -> Mapping[str, Part]:
+        """Samples by what they say, worked out once.
+
+        Names are "quantified", "below" (one end, above the level), "above" and
+        "between"; those of which there is no sample are left out.
+        """
+        left, right = np.isfinite(self.low), np.isfinite(self.high)
+        masks = {
+            "quantified": self.quantified,
+            "below": ~left & right,
+            "above": left & ~right,
+            "between": left & right & ~self.quantified,
+        }
+        found = {}
+        for name, mask in masks.items():
+            low = self.low[mask]
+            high = low if name == "quantified" else self.high[mask]
+            if mask.any():
+                found[name] = Part(np.flatnonzero(mask), low, high)
+        return found
 
 
 def evidence(samples: pd.DataFrame) -> tuple[Evidence, pd.Series]:

@@ -175,7 +175,10 @@ def _observation(row: Observed) -> str:
     error = f"{row.error} residual error"
     if row.error == "unpublished":
         error = "residual error not published"
-    sd = "" if row.sd is None else f", SD {row.sd:g}"
+    shown = {name: value for name, value in row.sizes.items() if value is not None}
+    sd = "".join(
+        f", {'SD' if name == 'sd' else name} {value:g}" for name, value in shown.items()
+    )
     df = "" if row.df is None else f", {row.df:g} degrees of freedom"
     return f"{row.name} = {row.expression}, {row.unit}, {error}{sd}{df}"
 

@@ -18,6 +18,7 @@ from cellpk.model.sensitivity import Scope, constant
 if TYPE_CHECKING:
     from cellpk.model.compile.ode_kernel import OdeKernel
     from cellpk.model.design import Design
+    from cellpk.model.residual import Residual
     from cellpk.model.virtual import Simulated
 
 
@@ -226,7 +227,7 @@ class Model(Quantified):
         design: "Design",
         seed: int,
         covariates: pd.DataFrame | Mapping[str, Any] | None = None,
-        residual: Mapping[str, float] | None = None,
+        residual: "Residual | None" = None,
     ) -> "Simulated":
         """Return virtual patients: spread, residual error, limits, dropout.
 
@@ -242,7 +243,7 @@ class Model(Quantified):
             One row per patient, or by name a number or n numbers.
         residual : mapping of str to float, optional
             Residual standard deviation by assay, in place of the model's; needed
-            where it publishes none.
+            where it publishes none. A mapping of two for an error that is "combined".
 
         Raises
         ------

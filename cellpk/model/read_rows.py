@@ -24,7 +24,14 @@ from cellpk.model.rows import (
 
 Row = Mapping[str, Any]
 _DECIMAL = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
-_PLAIN_ERRORS = [error for error in ERRORS if error != "unpublished"]
+_NEEDED_OF_ERRORS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(ERRORS, ("sd",)),
+    "student": ("sd", "df"),
+    "combined": ("additive", "proportional"),
+    "unpublished": (),
+}
+"""Which numbers each form of the residual error is stated by."""
+_SIZES = tuple(dict.fromkeys(key for x in _NEEDED_OF_ERRORS.values() for key in x))
 
 
 def read_covariate(name: str, row: Row, *, where: str) -> Covariate:
@@ -182,7 +189,7 @@ class RowReader:
                 todo="Give it another name.",
             )
         _check_error(row, where)
-        kept = kept_keys(row, ("unit", "error", "sd", "df", "label", "source"))
+        kept = kept_keys(row, ("unit", "error", *_SIZES, "label", "source"))
         return Observed(name, node, **kept)
 
     def derived(self, name: str, row: Row) -> Derived:
@@ -272,8 +279,8 @@ def _check_error(row: Row, where: str) -> None:
         raise ModelError(
             f"error {error!r} is not known", where=where, todo=nearest(error, ERRORS)
         )
-    needed = {"unpublished": (), "student": ("sd", "df")}.get(error, ("sd",))
-    for key in ("sd", "df"):
+    needed = _NEEDED_OF_ERRORS[error]
+    for key in _SIZES:
         if key in needed and key not in row:
             raise ModelError(
                 f"{key!r} is missing",
@@ -282,13 +289,12 @@ def _check_error(row: Row, where: str) -> None:
                 'is published, write error = "unpublished".',
             )
         if key in row and key not in needed:
-            todo = f"Leave it out, or write error = {' or '.join(_PLAIN_ERRORS)}."
-            if error != "unpublished":
-                todo = 'Leave it out, or write error = "student".'
+            forms = [form for form, keys in _NEEDED_OF_ERRORS.items() if key in keys]
+            named = " or ".join(f'"{form}"' for form in forms)
             raise ModelError(
                 f"{key} = {row[key]} has no meaning in the error {error!r}",
                 where=where,
-                todo=todo,
+                todo=f"Leave it out, or write error = {named}.",
             )
         if key in row and not 0 < row[key] < np.inf:
             raise ModelError(

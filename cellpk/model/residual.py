@@ -15,8 +15,12 @@ STATED_ALONE = "lognormal"
 """Form of a residual error of which only the size is stated, by the user."""
 
 
+Residual = Mapping[str, float | Mapping[str, float]]
+"""Standard deviations of residual errors by assay, by name where an error has two."""
+
+
 def with_residual(
-    row: Observed, residual: Mapping[str, float] | None, *, model: Description
+    row: Observed, residual: Residual | None, *, model: Description
 ) -> Observed:
     """Return an assay with its residual error: the given one, else the published one.
 
@@ -26,7 +30,8 @@ def with_residual(
         The assay as the model states it.
     residual : mapping of str to float, optional
         Standard deviations by assay, in the meaning of the row's ``error``; of the log
-        level where the model publishes none.
+        level where the model publishes none. Of a "combined" error it is a mapping,
+        ``{"additive": 5, "proportional": 0.2}``, or 0 for levels without error.
     model : Model
         Which assays there are.
 
@@ -51,8 +56,8 @@ def with_residual(
                 where=model.name,
                 todo=nearest(name, model.observed),
             )
-    sd = given.get(row.name, row.sd)
-    if sd is None:
+    sizes = _sizes(row, given.get(row.name))
+    if None in sizes.values():
         raise ModelError(
             f"the residual error of {row.name} is not published",
             where=model.name,
@@ -60,14 +65,30 @@ def with_residual(
             "the log level, 0 for levels without error; or leave the assay out of the "
             "design.",
         )
-    if not 0 <= sd < np.inf:
-        raise ModelError(
-            f"the residual error of {row.name} is {sd}",
-            where=model.name,
-            todo="Give a number that is not negative.",
-        )
+    for size in sizes.values():
+        if not 0 <= (size or 0.0) < np.inf or set(sizes) != set(row.sizes):
+            raise ModelError(
+                f"the residual error of {row.name} is {given[row.name]}",
+                where=model.name,
+                todo=f"Give {' and '.join(row.sizes)}, none of them negative."
+                if len(row.sizes) > 1
+                else "Give a number that is not negative.",
+            )
     form = STATED_ALONE if row.error == "unpublished" else row.error
-    return replace(row, error=form, sd=float(sd))
+    return replace(row, error=form, **sizes)
+
+
+def _sizes(
+    row: Observed, given: float | Mapping[str, float] | None
+) -> dict[str, float | None]:
+    """Return the standard deviations by name: those given, else the published ones."""
+    if given is None:
+        return row.sizes
+    if isinstance(given, Mapping):
+        return {name: float(value) for name, value in given.items()}
+    # One number states an error of two only where it is 0: there is none.
+    names = row.sizes if len(row.sizes) == 1 or given == 0 else ("sd",)
+    return dict.fromkeys(names, float(given))
 
 
 def read_levels(level: Array, row: Observed, days: Array, *, seed: int) -> Array:
@@ -81,7 +102,8 @@ def read_levels(level: Array, row: Observed, days: Array, *, seed: int) -> Array
         Assay with the form and size of its error: "lognormal" multiplies by
         ``exp(sd*z)``, "student" by ``exp(sd*t)`` with Student's t of ``df`` degrees of
         freedom (whose own standard deviation is ``sqrt(df/(df - 2))``), "proportional"
-        by ``1 + sd*z``; "normal" adds ``sd*z``.
+        by ``1 + sd*z``; "normal" adds ``sd*z`` and "combined" to the level f
+        ``sqrt(additive**2 + (proportional*f)**2)*z``.
     days : ndarray, shape (m,)
         Planned days.
     seed : int
@@ -106,6 +128,11 @@ def read_levels(level: Array, row: Observed, days: Array, *, seed: int) -> Array
             error[:, i] = chance.standard_t(row.df or np.inf, len(level))
         else:
             error[:, i] = chance.standard_normal(len(level))
+    if row.error == "combined":
+        return (
+            level
+            + np.hypot(row.additive or 0.0, (row.proportional or 0.0) * level) * error
+        )
     error *= row.sd or 0.0
     if row.error == "normal":
         return level + error

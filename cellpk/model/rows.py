@@ -5,8 +5,15 @@ from dataclasses import dataclass, field
 
 from cellpk.model.expression import Node
 
-ERRORS = ("lognormal", "normal", "proportional", "student", "unpublished")
-"""Forms of the residual error: what ``sd`` of an assay means."""
+ERRORS = (
+    "lognormal",
+    "normal",
+    "proportional",
+    "combined",
+    "student",
+    "unpublished",
+)
+"""Forms of the residual error: what the numbers of an assay mean."""
 
 WHAT = (
     "peak",
@@ -33,13 +40,17 @@ class Observed:
         The level in terms of states, named lines, parameters and covariates.
     unit : str
         Unit of the level.
-    error : {"lognormal", "normal", "proportional", "student", "unpublished"}
-        Form of the residual error; "student" is Student's t on the log level.
+    error : str
+        Form of the residual error, one of :data:`ERRORS`; "student" is Student's t on
+        the log level; "combined" adds to the level f with the standard deviation
+        ``sqrt(additive**2 + (proportional*f)**2)``.
     sd : float or None
         Residual standard deviation: of the log level for "lognormal" and "student", in
         ``unit`` for "normal", relative for "proportional"; None where unpublished.
     df : float or None
         Degrees of freedom of "student".
+    additive, proportional : float or None
+        Standard deviations of "combined": in ``unit``, and relative to the level.
     label : str
         What it is called in tables.
     source : str
@@ -52,8 +63,17 @@ class Observed:
     error: str
     sd: float | None = None
     df: float | None = None
+    additive: float | None = None
+    proportional: float | None = None
     label: str = ""
     source: str = ""
+
+    @property
+    def sizes(self) -> dict[str, float | None]:
+        """Standard deviations by the key of the model file; None where unpublished."""
+        if self.error == "combined":
+            return {"additive": self.additive, "proportional": self.proportional}
+        return {"sd": self.sd}
 
 
 @dataclass(frozen=True)

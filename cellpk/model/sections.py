@@ -101,6 +101,8 @@ ROWS: Mapping[str, Mapping[str, Kind]] = {
         "error": TEXT,
         "sd": NUMBER,
         "df": NUMBER,
+        "additive": NUMBER,
+        "proportional": NUMBER,
         "label": TEXT,
         "source": TEXT,
     },

@@ -10,7 +10,7 @@ from cellpk.model.sections import ROWS
 
 SPREAD = (*FORMS, "fixed", "iiv")
 NUMBERS = {"value", UNPUBLISHED, "prior_sd", "levels", "probability"}
-NUMBERS |= {"error", "sd", "printed"}
+NUMBERS |= {"error", "sd", "additive", "proportional", "printed"}
 
 REPLACED: Mapping[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = {
     "parameters": (
@@ -18,7 +18,7 @@ REPLACED: Mapping[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = {
         (("value", UNPUBLISHED), ("value", UNPUBLISHED)),
     ),
     "covariates": ((("levels",), ("probability",)),),
-    "observed": ((("error",), ("sd", "df")),),
+    "observed": ((("error",), ("sd", "df", "additive", "proportional")),),
     "derived": ((("is",), ("printed",)),),
     "printed": (),
 }

@@ -21,7 +21,7 @@ from cellpk.model.inputs import Inputs
 from cellpk.model.levels import SMALLEST
 from cellpk.model.parallel import over_chunks
 from cellpk.model.parameters import Array
-from cellpk.model.residual import read_levels, with_residual
+from cellpk.model.residual import Residual, read_levels, with_residual
 from cellpk.study.assays import ASSAYS
 from cellpk.study.limits import states
 from cellpk.study.study import Study
@@ -164,7 +164,7 @@ def simulate(
     design: Design,
     seed: int,
     covariates: pd.DataFrame | Mapping[str, Any] | None = None,
-    residual: Mapping[str, float] | None = None,
+    residual: Residual | None = None,
 ) -> Simulated:
     """Simulate virtual patients; see :meth:`Model.simulate`.
 

@@ -271,6 +271,8 @@ def _observed(model: "Model", cite: Cite) -> Listing:
         error = ABSENT if row.error == "unpublished" else row.error
         if row.df is not None:
             error += f", {row.df:g} degrees of freedom"
+        if row.error == "combined":
+            error += ": in the unit, and relative"
         rows.append(
             (
                 code(name),
@@ -278,7 +280,7 @@ def _observed(model: "Model", cite: Cite) -> Listing:
                 _formula(row.expression),
                 unit_label(row.unit),
                 error,
-                "" if row.sd is None else number(row.sd),
+                ", ".join(number(x) for x in row.sizes.values() if x is not None),
                 cite(row.source),
             )
         )

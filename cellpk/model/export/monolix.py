@@ -40,7 +40,11 @@ ERRORS = {
     "unpublished": "distribution=lognormal, prediction={}, errorModel=constant({})",
     "normal": "distribution=normal, prediction={}, errorModel=constant({})",
     "proportional": "distribution=normal, prediction={}, errorModel=proportional({})",
+    "combined": "distribution=normal, prediction={}, errorModel=combined2({}, {})",
 }
+
+SIZES = {"sd": "a", "additive": "a", "proportional": "b"}
+"""What the standard deviations of a residual error are called."""
 
 
 @target("monolix")
@@ -93,11 +97,12 @@ def _code(content: Content) -> Code:
     for one, two in _pairs(content):
         wanted = f"corr_{names.of(one)}_{names.of(two)}"
         names.add(f"correlation {one} {two}", wanted, said=False)
-    for name in model.observed:
+    for name, row in model.observed.items():
         taken = name in {*model.parameters, *model.covariates, *content.states, *lines}
         names.add(f"assay {name}", f"{name}_level" if taken else name, said=False)
         names.add(f"y {name}", f"y_{name}", said=False)
-        names.add(f"sd {name}", f"a_{name}", said=False)
+        for size in row.sizes:
+            names.add(f"{size} {name}", f"{SIZES[size]}_{name}", said=False)
     lowering = Lowering(fresh=names.fresh, rules=HELD)
     return Code(names, Printer(names=names.of), lowering, SYNTAX)
 
@@ -148,7 +153,7 @@ def _longitudinal(content: Content, code: Code) -> list[str]:
     names, model = code.names, content.model
     covariates = [names.of(name) for name in model.covariates]
     inputs = [names.of(name) for name in model.parameters]
-    errors = [names.of(f"sd {name}") for name in model.observed]
+    errors = [name for row in model.observed.values() for name in _sizes(row, names)]
     lines = ["[LONGITUDINAL]", _listed("input", [*inputs, *covariates, *errors])]
     lines += [f"{name} = {{use=regressor}}" for name in covariates]
     lines += ["", "EQUATION:", *code.lines(content.steady)]
@@ -164,8 +169,12 @@ def _longitudinal(content: Content, code: Code) -> list[str]:
 
 
 def _residual(row: Observed, names: Names) -> str:
-    level, sd = names.of(f"assay {row.name}"), names.of(f"sd {row.name}")
-    return f"{names.of(f'y {row.name}')} = {{{ERRORS[row.error].format(level, sd)}}}"
+    parts = [names.of(f"assay {row.name}"), *_sizes(row, names)]
+    return f"{names.of(f'y {row.name}')} = {{{ERRORS[row.error].format(*parts)}}}"
+
+
+def _sizes(row: Observed, names: Names) -> list[str]:
+    return [names.of(f"{size} {row.name}") for size in row.sizes]
 
 
 def _states(content: Content, code: Code) -> list[str]:
@@ -215,9 +224,13 @@ def _values(content: Content, names: Names) -> list[str]:
         value = f"{content.correlation(one, two):.15g}"
         lines.append(f"{left} = {{value={value}, method=MLE}} ; correlation")
     for row in content.model.observed.values():
-        value = _number(row.sd, "sd", row.name)
-        left = names.of(f"sd {row.name}")
-        lines.append(f"{left} = {{value={value}, method=MLE}} ; {remarks.assay(row)}")
+        for size, number in row.sizes.items():
+            value, left = (
+                _number(number, size, row.name),
+                names.of(f"{size} {row.name}"),
+            )
+            said = remarks.assay(row)
+            lines.append(f"{left} = {{value={value}, method=MLE}} ; {said}")
     return lines
 
 
@@ -243,8 +256,8 @@ def _notes(content: Content, names: Names) -> list[str]:
         *remarks.renamings(names),
         "USE. All parts of a mlxtran model are here. Monolix takes [LONGITUDINAL] as "
         "its structural model, without DEFINITION and without the standard deviations "
-        "a_... among the inputs; [INDIVIDUAL], the residual errors and the values of "
-        "<PARAMETER> are what its interface asks for.",
+        "a_... and b_... among the inputs; [INDIVIDUAL], the residual errors and the "
+        "values of <PARAMETER> are what its interface asks for.",
         "SCALES. omega is a STANDARD DEVIATION here, as Monolix has it; NONMEM and "
         "nlmixr2 state variances.",
         *_switch_notes(content),

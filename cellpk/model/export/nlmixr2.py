@@ -54,6 +54,7 @@ ERRORS = {
     "student": "lnorm({sd}) + dt({df})",
     "normal": "add({sd})",
     "proportional": "prop({sd})",
+    "combined": "add({additive}) + prop({proportional}) + combined2()",
     "unpublished": "lnorm({sd})",
 }
 
@@ -110,7 +111,8 @@ def _code(content: Content) -> Code:
             names.add(f"eta {name}", f"eta.{names.of(name)}")
     for name, row in model.observed.items():
         names.add(f"assay {name}", name if _is_free(name, content) else f"{name}.level")
-        names.add(f"sd {name}", f"{name}.sd")
+        for size in row.sizes:
+            names.add(f"{size} {name}", f"{name}.{size}")
         if row.error == "student":
             names.add(f"df {name}", f"{name}.df")
     lowering = Lowering(fresh=names.fresh, rules=HELD, guard=LARGEST)
@@ -182,8 +184,11 @@ def _effects(content: Content, block: Sequence[str], names: Names) -> list[str]:
 
 
 def _residual(row: Observed, names: Names) -> list[str]:
-    value = _number(row.sd, "sd", row.name)
-    lines = [f"{names.of(f'sd {row.name}')} <- c(0, {value}) # {remarks.assay(row)}"]
+    lines = [
+        f"{names.of(f'{size} {row.name}')} <- c(0, {_number(value, size, row.name)}) "
+        f"# {remarks.assay(row)}"
+        for size, value in row.sizes.items()
+    ]
     if row.error == "student":
         lines.append(f"{names.of(f'df {row.name}')} <- fix({row.df:g})")
     return lines
@@ -207,7 +212,7 @@ def _model(content: Content, code: Code) -> list[str]:
     for name, row in model.observed.items():
         lines += code.line(f"assay {name}", row.expression)
     for name, row in model.observed.items():
-        parts = {"sd": names.of(f"sd {name}")}
+        parts = {size: names.of(f"{size} {name}") for size in row.sizes}
         if row.error == "student":
             parts["df"] = names.of(f"df {name}")
         lines.append(

@@ -269,7 +269,8 @@ def _residuals(content: Content, code: Code) -> list[str]:
     lines += ["IPRED = 0.0", "W = 1.0"]
     first = len(content.effects) + len(held(content)) + 1
     for i, row in enumerate(rows.values()):
-        inside = _residual(row, code.names, theta=first + i)
+        inside = _residual(row, code.names, theta=first)
+        first += len(row.sizes)
         if len(rows) == 1:
             lines += inside
         else:
@@ -293,6 +294,9 @@ def _residual(row: Observed, names: Names, *, theta: int) -> list[str]:
         return [f"IPRED = {level}", f"W = THETA({theta})"]
     if row.error == "proportional":
         return [f"IPRED = {level}", f"W = THETA({theta})*ABS(IPRED)"]
+    if row.error == "combined":
+        width = f"SQRT(THETA({theta})**2 + (THETA({theta + 1})*IPRED)**2)"
+        return [f"IPRED = {level}", f"W = {width}"]
     return [
         f"LEVEL = {level}",
         f"IF (LEVEL.LT.{SMALLEST}) LEVEL = {SMALLEST}",

@@ -35,7 +35,7 @@ def records(content: Content) -> list[str]:
     rows = model.parameters
     thetas = [_typical(rows[name]) for name in content.effects]
     thetas += [_fixed(rows[name]) for name in held(content)]
-    thetas += [_sd(row) for row in model.observed.values()]
+    thetas += [text for row in model.observed.values() for text in _sizes(row)]
     numbered = [text.format(number=i) for i, text in enumerate(thetas, 1)]
     several = " DVID" if len(model.observed) > 1 else ""
     return [
@@ -134,9 +134,12 @@ def _fixed(row: Parameter) -> str:
     return f"  {value}{held} ; {{number}} {said(row)}"
 
 
-def _sd(row: Observed) -> str:
-    value = remarks.gap("sd", row.name).upper() if row.sd is None else f"{row.sd:.15g}"
-    return f"  (0, {value}) ; {{number}} SD, {remarks.assay(row)}"
+def _sizes(row: Observed) -> list[str]:
+    return [
+        f"  (0, {remarks.gap(size, row.name).upper() if x is None else f'{x:.15g}'}) "
+        f"; {{number}} {'SD' if size == 'sd' else size}, {remarks.assay(row)}"
+        for size, x in row.sizes.items()
+    ]
 
 
 def _omega(content: Content) -> list[str]:

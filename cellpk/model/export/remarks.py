@@ -14,6 +14,8 @@ FORMULAS = {
     "lognormal": "normal on the log level",
     "normal": "normal on the level itself",
     "proportional": "normal, in proportion to the level",
+    "combined": "normal, with a constant part and one in proportion to the level, "
+    "variances adding",
     "student": "Student's t with {df:g} degrees of freedom on the log level",
     "unpublished": "not published",
 }
@@ -73,7 +75,7 @@ def gaps(content: Content, tool: str) -> list[str]:
     rows = model.parameters.values()
     values = [row.name for row in rows if row.value is None]
     spreads = [row.name for row in rows if row.iiv_sd is None]
-    errors = [row.name for row in model.observed.values() if row.sd is None]
+    errors = [row.name for row in model.observed.values() if None in row.sizes.values()]
     found = [
         _gap("Typical values", values, "model.with_values(...)"),
         _gap("Spreads between patients", spreads, "model.with_spread(...)"),
