@@ -1,0 +1,1 @@
+"""All patients fitted together: typical values, spread between patients, residuals."""

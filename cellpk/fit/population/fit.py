@@ -1,0 +1,267 @@
+"""A model fitted to all patients together: ``fit_population``."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellpk.errors import FitError, nearest
+from cellpk.fit.data import FitData, fit_data
+from cellpk.fit.population.chains import Steps
+from cellpk.fit.population.covariates import structure_with
+from cellpk.fit.population.importance import Layout
+from cellpk.fit.population.joint import JointData, JointErrors
+from cellpk.fit.population.polish import Maximum, maximum
+from cellpk.fit.population.result import PopulationFit
+from cellpk.fit.population.saem import Course, saem
+from cellpk.fit.population.state import State
+from cellpk.fit.population.structure import Structure
+from cellpk.fit.prior import Prior, prior_of
+from cellpk.model.model import Model
+from cellpk.study.study import Study
+
+Array = NDArray[np.float64]
+Progress = Callable[[int, int, str], Any]
+
+WIDER = 1.5
+"""How many times wider than in the model patients are held to spread at the start."""
+
+_LEAST_SPREAD = 0.3
+_NEVER = 0.1
+_TOGETHER = 0.7  # in standard errors, root mean square: SAEM ends a little off
+
+
+def fit_population(
+    model: Model,
+    study: Study,
+    *,
+    assays: str | Sequence[str] | Mapping[str, str] | None = None,
+    covariates: Mapping[str, Sequence[str]] | None = None,
+    correlations: Literal["none", "full"] | Sequence[tuple[str, str]] = "none",
+    steps: Steps | None = None,
+    seed: int = 1,
+    progress: Progress | None = None,
+) -> PopulationFit:
+    """Fit a model to all patients together, by maximum likelihood.
+
+    SAEM searches from several starts. From each end the likelihood, by importance
+    sampling, is climbed to its maximum; the curvature at the highest gives the standard
+    errors. A sample below its limit enters by the probability to be there (M3), one
+    between two limits or above one likewise. Where every sample of some patients is
+    below its limit, cells may never have expanded in them: they are a class of its own,
+    whose share is estimated.
+
+    Parameters
+    ----------
+    model : Model
+        What to fit; its typical values are where the search begins.
+    study : Study
+        To whom.
+    assays : str, sequence of str, or mapping of str to str, optional
+        As for :func:`cellpk.fit.data.fit_data`: one assay, several jointly, or the
+        model's observed levels by assay; the study's main assay where not given.
+    covariates : mapping of str to sequence of str, optional
+        By parameter, columns of ``study.patients`` that it depends on; ``"log NAME"``
+        for a power law.
+    correlations : {"none", "full"} or sequence of pairs
+        Which parameters may be correlated between patients.
+    steps : Steps, optional
+        How long, and from how many starts.
+    seed : int
+        Chance.
+    progress : callable, optional
+        Called as ``progress(done, total, text)``.
+
+    Returns
+    -------
+    PopulationFit
+        ``.table`` (estimates), ``.individuals``, ``.criteria``, ``.doubts``.
+
+    Raises
+    ------
+    FitError, DataError
+        Where the data or the arguments allow no fit, with what to do.
+
+    References
+    ----------
+    Kuhn E, Lavielle M. Comput Stat Data Anal 2005;49:1020-1038 (SAEM). Beal SL. J
+    Pharmacokinet Pharmacodyn 2001;28:481-504 (M3).
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> study = stein.simulate(12, design=ck.Design([4, 7, 28]), seed=1).study()
+    >>> quick = Steps(starts=1, search=20, average=10, draws=100)
+    >>> fit = fit_population(stein, study, steps=quick)
+    >>> fit.table.columns[:4].tolist(), len(fit.individuals)
+    (['parameter', 'kind', 'value', 'unit'], 12)
+    """
+    data = fit_data(model, study, assays=assays)
+    structure = _structure(model, study, data, covariates or {}, correlations)
+    start, units = _start(data, structure)
+    steps = _checked(steps or Steps())
+    courses = []
+    for run in range(steps.starts):
+        if progress is not None:
+            progress(run, steps.starts + 1, f"SAEM, start {run + 1}")
+        courses.append(_search(data, structure, start, steps=steps, seed=(seed, run)))
+    if progress is not None:
+        progress(steps.starts, steps.starts + 1, "likelihood and standard errors")
+    best, apart = _best(data, structure, courses, steps=steps, seed=seed)
+    known = sum(int(one.known.sum()) for one in data.series)
+    exact = sum(int(one.said.quantified.sum()) for one in data.series)
+    return PopulationFit(
+        model=model,
+        study_id=study.settings.study.id,
+        assays=tuple(one.assay for one in data.series),
+        method="SAEM",
+        seed=seed,
+        patients=data.patients,
+        left_out=_left_out(data),
+        n_samples=known,
+        n_below=known - exact,
+        notes=data.notes,
+        units=units,
+        trace=_trace(courses, structure, start),
+        _maximum=best,
+        _apart=apart,
+    )
+
+
+def _structure(
+    model: Model,
+    study: Study,
+    data: FitData,
+    covariates: Mapping[str, Sequence[str]],
+    correlations: str | Sequence[tuple[str, str]],
+) -> Structure:
+    """Return how parameters depend on covariates and on each other."""
+    names = model.free
+    correlated = np.eye(len(names), dtype=bool)
+    if correlations == "full":
+        correlated[:] = True
+    elif not isinstance(correlations, str):
+        for one, other in correlations:
+            for name in (one, other):
+                if name not in names:
+                    raise FitError(f"no parameter {name!r}", todo=nearest(name, names))
+            a, b = names.index(one), names.index(other)
+            correlated[a, b] = correlated[b, a] = True
+    elif correlations != "none":
+        todo = "Use 'none', 'full', or pairs of parameters."
+        raise FitError(f"correlations = {correlations!r}", todo=todo)
+    patients = study.patients.set_index("patient").reindex(list(data.patients))
+    return structure_with(
+        names, patients.reset_index(), covariates, correlated=correlated
+    )
+
+
+def _start(data: FitData, structure: Structure) -> tuple[State, dict[str, str]]:
+    """Return where to begin: at the model's numbers, with a wider spread."""
+    prior = _prior(data)
+    spread = np.maximum(WIDER * prior.sd, _LEAST_SPREAD)
+    beta = np.zeros(len(structure.coefficients))
+    beta[: len(structure.names)] = prior.centre
+    errors = JointErrors(data.errors, tuple(each.assay for each in data.series))
+    share = _NEVER if data.all_below.any() else 0.0
+    units = dict(zip(prior.table["parameter"], prior.table["unit"], strict=True))
+    return State(beta, np.diag(spread**2), errors, share), units
+
+
+def _prior(data: FitData) -> Prior:
+    """Return the model's distribution, with levels in the unit of the first assay."""
+    one = data.series[0]
+    seen = np.where(one.said.quantified, one.said.low, -np.inf).max(-1)
+    peaks = np.exp(seen[np.isfinite(seen)])
+    return prior_of(data.model, peaks, observed=one.observed, unit=one.unit)
+
+
+def _checked(steps: Steps) -> Steps:
+    """Return the steps, once they make sense."""
+    least = {"starts": 1, "search": 1, "average": 1, "draws": 50}
+    for name, number in least.items():
+        if getattr(steps, name) < number:
+            found = f"{name} = {getattr(steps, name)}"
+            raise FitError(found, todo=f"Use {number} or more.")
+    return steps
+
+
+def _search(
+    data: FitData,
+    structure: Structure,
+    start: State,
+    *,
+    steps: Steps,
+    seed: tuple[int, int],
+) -> Course:
+    """Run SAEM from the start, or from a place about it."""
+    rng = np.random.default_rng(seed)
+    beta, size = start.beta.copy(), len(structure.names)
+    if seed[1]:
+        away = np.sqrt(np.diag(start.omega)) * rng.standard_normal(size)
+        beta[:size] += away / 2
+    begin = State(beta, start.omega, start.errors, start.never)
+    return saem(JointData(data), structure, begin, rng=rng, steps=steps)
+
+
+def _best(
+    data: FitData,
+    structure: Structure,
+    courses: Sequence[Course],
+    *,
+    steps: Steps,
+    seed: int,
+) -> tuple[Maximum, float]:
+    """Return the highest maximum, and by how much of -2 log L another fell short.
+
+    A run that ended where the first one did is not climbed from again.
+    """
+    found: list[Maximum] = []
+    for run, course in enumerate(courses):
+        if found and _together(found[0], Layout(structure, course.state).vector()):
+            continue
+        rng = np.random.default_rng([seed, run, 1])
+        climb = {"rng": rng, "draws": steps.draws}
+        found.append(maximum(JointData(data), structure, course, **climb))
+    values = [each.log_likelihood.sum() for each in found]
+    return found[int(np.argmax(values))], float(2 * (max(values) - min(values)))
+
+
+def _together(best: Maximum, vector: Array) -> bool:
+    """Say whether a run ended within the standard errors of a maximum."""
+    errors = np.sqrt(np.diag(best.covariance))
+    away = (vector - best.layout.vector())[np.isfinite(errors)]
+    away = away / errors[np.isfinite(errors)]
+    return bool(away.size and np.sqrt(np.mean(away**2)) < _TOGETHER)
+
+
+def _trace(
+    courses: Sequence[Course], structure: Structure, start: State
+) -> pd.DataFrame:
+    """Return what SAEM went through, one row per run and iteration."""
+    names = [
+        *structure.coefficients,
+        *(f"{name} sd" for name in structure.names),
+        *start.errors.names,
+        "never expanded",
+    ]
+    frames = [
+        pd.DataFrame(course.trace, columns=names).assign(
+            run=run + 1, iteration=np.arange(len(course.trace)) + 1
+        )
+        for run, course in enumerate(courses)
+    ]
+    return pd.concat(frames, ignore_index=True)[["run", "iteration", *names]]
+
+
+def _left_out(data: FitData) -> pd.DataFrame:
+    """Return who has no sample that says something, and why."""
+    rows = []
+    for patient in data.without:
+        own = data.samples[data.samples["patient"] == patient]
+        reasons = sorted(set(own["left_out"]) - {""})
+        rows.append((patient, "; ".join(reasons) or "no sample of this assay"))
+    return pd.DataFrame(rows, columns=["patient", "reason"])

@@ -1,0 +1,284 @@
+"""The likelihood of a population by importance sampling, with its slope and curvature.
+
+Draws from each patient's approximate posterior are weighted by the truth. With the
+draws held, the likelihood is a smooth function of the estimates: its slope tells
+whether it stands at a maximum, its curvature how sure the estimates are.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellpk.fit.population.state import Data, Errors, State
+from cellpk.fit.population.structure import Structure
+
+Array = NDArray[np.float64]
+
+HEAVY = 5.0
+"""Degrees of freedom of the t distribution from which most are drawn."""
+
+_WIDE = 0.2
+"""Share of the draws that are from the distribution between patients."""
+
+_STEP = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Where each estimate stands in one vector, and back.
+
+    SDs between patients stand as logs, correlations as they are, residual errors as
+    logs, the share of those who never expanded as log odds.
+
+    Parameters
+    ----------
+    structure : Structure
+        How parameters differ between patients.
+    state : State
+        Estimates, of which errors and the class give the shape.
+
+    Examples
+    --------
+    >>> sorted(Layout.__annotations__)
+    ['state', 'structure']
+    """
+
+    structure: Structure
+    state: State
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Pairs of parameters whose correlation is estimated."""
+        rows, columns = np.nonzero(np.tril(self.structure.correlated, -1))
+        return list(zip(rows.tolist(), columns.tolist(), strict=True))
+
+    def vector(self) -> Array:
+        """Return the estimates as one vector."""
+        sd = np.sqrt(np.diag(self.state.omega))
+        between = [self.state.omega[a, b] / (sd[a] * sd[b]) for a, b in self.pairs]
+        never = self.state.never
+        odds = [math.log(never / (1 - never))] if never else []
+        return np.concatenate(
+            [self.state.beta, np.log(sd), between, self.state.errors.logs, odds]
+        )
+
+    def parts(self) -> dict[str, slice]:
+        """Return where the kinds of estimates stand."""
+        sizes = {
+            "beta": len(self.structure.coefficients),
+            "log_sd": len(self.structure.names),
+            "correlation": len(self.pairs),
+            "error": self.state.errors.logs.size,
+            "never": 1 if self.state.never else 0,
+        }
+        ends = np.cumsum([0, *sizes.values()])
+        return {
+            name: slice(int(a), int(b))
+            for name, a, b in zip(sizes, ends[:-1], ends[1:], strict=True)
+        }
+
+    def state_at(self, vector: Array) -> State:
+        """Return the estimates that a vector stands for."""
+        part = {name: vector[where] for name, where in self.parts().items()}
+        sd = np.exp(part["log_sd"])
+        correlation = np.eye(sd.size)
+        for (a, b), value in zip(self.pairs, part["correlation"], strict=True):
+            correlation[a, b] = correlation[b, a] = value
+        never = 1 / (1 + math.exp(-part["never"][0])) if self.state.never else 0.0
+        errors = self.state.errors.with_logs(part["error"])
+        return State(part["beta"], np.outer(sd, sd) * correlation, errors, never)
+
+
+class Importance:
+    """Weighted draws of every patient's parameters.
+
+    Parameters
+    ----------
+    data : Data
+        The samples.
+    structure : Structure
+        How parameters differ between patients.
+    state : State
+        Estimates at which the draws are made.
+    mean, covariance : ndarray, shape (patients, p) and (patients, p, p)
+        Of each patient's parameters given her samples, roughly.
+    rng : numpy Generator
+        Chance.
+    draws : int
+        Draws of each patient.
+
+    Examples
+    --------
+    >>> Importance.__name__      # see fit_population
+    'Importance'
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        structure: Structure,
+        state: State,
+        *,
+        moments: tuple[Array, Array],
+        rng: np.random.Generator,
+        draws: int = 1000,
+    ) -> None:
+        self.data, self.structure = data, structure
+        mean, covariance = moments
+        patients, size = mean.shape
+        wide = round(_WIDE * draws)
+        prior = structure.means(state.beta)
+        near = np.linalg.cholesky(1.2 * covariance + 1e-8 * np.eye(size))
+        far = np.linalg.cholesky(state.omega)
+        normal = rng.standard_normal((draws, patients, size))
+        stretch = np.sqrt(HEAVY / rng.chisquare(HEAVY, (draws - wide, patients)))
+        self.theta = np.concatenate(
+            [
+                prior + normal[:wide] @ far.T,
+                mean
+                + np.einsum("ipq,miq->mip", near, normal[wide:]) * stretch[..., None],
+            ]
+        )
+        self.proposed = np.logaddexp(
+            math.log(_WIDE) + _log_normal(self.theta - prior, far),
+            math.log1p(-_WIDE) + _log_t(self.theta - mean, near),
+        )
+        self.levels = data.levels(self.theta)
+        self._known: dict[bytes, tuple[Array, Array]] = {}
+
+    def _of_errors(self, errors: Errors) -> tuple[Array, Array]:
+        """Return log likelihood and its slope by the errors; kept for the last ones."""
+        key = errors.logs.tobytes()
+        if key not in self._known:
+            likelihood = self.data.log_likelihood(self.levels, errors)
+            slope = self.data.error_gradient(self.levels, errors)
+            self._known = {key: (likelihood, slope)}
+        return self._known[key]
+
+    def log_weights(self, state: State) -> Array:
+        """Return log of likelihood times prior over proposal, (draws, patients)."""
+        away = self.theta - self.structure.means(state.beta)
+        prior = _log_normal(away, np.linalg.cholesky(state.omega))
+        likelihood, _ = self._of_errors(state.errors)
+        return likelihood + prior - self.proposed
+
+    def log_likelihood(self, state: State) -> Array:
+        """Return the log likelihood of each patient, shape (patients,)."""
+        weights = self.log_weights(state)
+        top = weights.max(0)
+        curve = top + np.log(np.exp(weights - top).mean(0))
+        return self._mixed(curve, state.never)
+
+    def error(self, state: State) -> float:
+        """Return the Monte Carlo standard error of the log likelihood of all."""
+        weights, expanded = self.expected(state)
+        share = np.square(weights).sum(0) - 1 / len(weights)
+        return float(np.sqrt((share * expanded**2).sum()))
+
+    def expected(self, state: State) -> tuple[Array, Array]:
+        """Return normalised weights of the draws, and the chance to have expanded.
+
+        Returns
+        -------
+        weights : ndarray, shape (draws, patients)
+            They add up to 1 in each patient.
+        expanded : ndarray, shape (patients,)
+            1 but for patients without a level, where there is such a class.
+        """
+        log_weights = self.log_weights(state)
+        weights = np.exp(log_weights - log_weights.max(0))
+        curve = log_weights.max(0) + np.log(weights.mean(0))
+        whole = self._mixed(curve, state.never)
+        expanded = np.exp(np.minimum(curve + np.log1p(-state.never) - whole, 0.0))
+        return weights / weights.sum(0), expanded
+
+    def moments(self, state: State) -> tuple[Array, Array]:
+        """Return mean and covariance of each patient's parameters given her samples.
+
+        Returns
+        -------
+        mean : ndarray, shape (patients, p)
+        covariance : ndarray, shape (patients, p, p)
+        """
+        weights, _ = self.expected(state)
+        theta = np.moveaxis(self.theta, 0, 1)
+        weighed = weights.T[..., None] * theta
+        mean = weighed.sum(1)
+        square = np.swapaxes(weighed, -1, -2) @ theta
+        return mean, square - mean[:, :, None] * mean[:, None, :]
+
+    def slope(self, layout: Layout, vector: Array) -> Array:
+        """Return the slope of the log likelihood by the estimates (Fisher's identity).
+
+        Parameters
+        ----------
+        layout : Layout
+            Where each estimate stands.
+        vector : ndarray
+            Estimates.
+        """
+        return self.slopes(layout, vector).sum(0)
+
+    def slopes(self, layout: Layout, vector: Array) -> Array:
+        """Return the slope of each patient's log likelihood, (patients, estimates)."""
+        state, where = layout.state_at(vector), layout.parts()
+        weights, expanded = self.expected(state)
+        away = self.theta - self.structure.means(state.beta)
+        inverse = np.linalg.inv(state.omega)
+        pulled = np.moveaxis(away, 0, 1) @ inverse  # (patients, draws, p)
+        weighed = weights.T[..., None] * pulled
+        mean_pull = weighed.sum(1)
+        outer = np.swapaxes(weighed, -1, -2) @ pulled
+        by_omega = 0.5 * (outer - inverse)
+        _, by_error = self._of_errors(state.errors)
+        by_error = (weights[..., None] * by_error).sum(0)
+        slopes = np.empty((len(expanded), vector.size))
+        design = self.structure.design
+        slopes[:, where["beta"]] = np.einsum("ipa,ip->ia", design, mean_pull)
+        slopes[:, where["log_sd"]] = 2 * (by_omega * state.omega).sum(-1)
+        sd = np.sqrt(np.diag(state.omega))
+        rows, columns = np.array(layout.pairs, int).reshape(-1, 2).T
+        between = 2 * by_omega[:, rows, columns] * (sd[rows] * sd[columns])
+        slopes[:, where["correlation"]] = between
+        slopes[:, where["error"]] = by_error
+        slopes *= expanded[:, None]
+        slopes[:, where["never"]] = (1 - expanded - state.never)[:, None]
+        return slopes
+
+    def information(self, layout: Layout, vector: Array) -> Array:
+        """Return the observed information: the curvature of -log L at the estimates."""
+        columns = []
+        for k in range(vector.size):
+            away = _STEP * np.eye(vector.size)[k]
+            up, down = (self.slope(layout, vector + s * away) for s in (1, -1))
+            columns.append((down - up) / (2 * _STEP))
+        information = np.array(columns)
+        return (information + information.T) / 2
+
+    def _mixed(self, curve: Array, never: float) -> Array:
+        """Mix in the class of patients whose cells never expand."""
+        if not never:
+            return curve
+        whole = np.log1p(-never) + curve
+        zero = np.where(self.data.all_below, math.log(never), -np.inf)
+        return np.logaddexp(whole, zero)
+
+
+def _log_normal(away: Array, root: Array) -> Array:
+    size = away.shape[-1]
+    z = away @ np.linalg.inv(root).T
+    scale = np.log(np.diag(root)).sum() + size / 2 * math.log(2 * math.pi)
+    return -0.5 * np.square(z).sum(-1) - scale
+
+
+def _log_t(away: Array, roots: Array) -> Array:
+    """Log density of t distributions, one a patient: (draws, patients, p)."""
+    size = away.shape[-1]
+    z = np.einsum("ipq,miq->mip", np.linalg.inv(roots), away)
+    logs = np.log(np.diagonal(roots, axis1=-2, axis2=-1)).sum(-1)
+    gammas = math.lgamma((HEAVY + size) / 2) - math.lgamma(HEAVY / 2)
+    scale = size / 2 * math.log(HEAVY * math.pi) + logs
+    distance = np.square(z).sum(-1)
+    return gammas - scale - (HEAVY + size) / 2 * np.log1p(distance / HEAVY)

@@ -1,0 +1,116 @@
+"""The samples and residual errors of a fit as the search for the maximum takes them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellpk.fit.data import FitData
+from cellpk.fit.population.state import Errors
+from cellpk.fit.residual_error import ResidualError
+from cellpk.model.levels import Levels
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class JointErrors:
+    """The residual errors of all assays as one vector of logs.
+
+    Parameters
+    ----------
+    parts : tuple of ResidualError
+        One per assay.
+    assays : tuple of str
+        Their names.
+
+    Examples
+    --------
+    >>> parts = (ResidualError("lognormal", {"sd": 0.5}),
+    ...          ResidualError("proportional", {"sd": 0.2}))
+    >>> two = JointErrors(parts, ("qpcr", "flow"))
+    >>> two.names, two.with_logs(two.logs + np.log(2)).parts[1].values["sd"].round(6)
+    (('qpcr sd', 'flow sd'), np.float64(0.4))
+    """
+
+    parts: tuple[ResidualError, ...]
+    assays: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all parameters, with their assay."""
+        return tuple(
+            f"{assay} {name}"
+            for part, assay in zip(self.parts, self.assays, strict=True)
+            for name in part.names
+        )
+
+    @property
+    def logs(self) -> Array:
+        """Logs of all parameters, shape (k,)."""
+        return np.concatenate([part.logs for part in self.parts])
+
+    def with_logs(self, logs: Array) -> "JointErrors":
+        """Return errors with other parameters."""
+        cuts = np.cumsum([len(part.names) for part in self.parts])[:-1]
+        pieces = zip(self.parts, np.split(logs, cuts), strict=True)
+        return JointErrors(
+            tuple(part.with_logs(piece) for part, piece in pieces), self.assays
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class JointData:
+    """The samples of all assays; levels are plain arrays.
+
+    A curve that cannot be calculated has a log level of log(1e-300), which no sample
+    agrees with: chains turn away from it.
+
+    Parameters
+    ----------
+    data : FitData
+        The samples.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> from cellpk.fit.data import fit_data
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> joint = JointData(fit_data(stein, ck.simulate_study(seed=1)))
+    >>> len(joint.levels(np.tile(stein.typical, (18, 1))))
+    1
+    """
+
+    data: FitData
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """Who was sampled."""
+        return self.data.patients
+
+    @property
+    def all_below(self) -> NDArray[np.bool_]:
+        """In whom nothing was quantified, detected or above the upper limit."""
+        return self.data.all_below
+
+    def levels(self, theta: Array) -> list[Array]:
+        """Return log levels at the samples of each assay, (..., patients, n)."""
+        return [found.log_level.copy() for found in self.data.levels(theta)]
+
+    def log_likelihood(self, levels: list[Array], errors: Errors) -> Array:
+        """Return the log likelihood of each patient, shape (..., patients)."""
+        return self.data.log_likelihood(_wrapped(levels), _parts(errors))
+
+    def error_gradient(self, levels: list[Array], errors: Errors) -> Array:
+        """Return its slope by the logs of the errors, shape (..., patients, k)."""
+        return self.data.error_gradient(_wrapped(levels), _parts(errors))
+
+
+def _wrapped(levels: list[Array]) -> list[Levels]:
+    return [Levels(log_level, None, ()) for log_level in levels]
+
+
+def _parts(errors: Errors) -> Sequence[ResidualError]:
+    assert isinstance(errors, JointErrors)
+    return errors.parts

@@ -1,0 +1,223 @@
+"""From the end of a stochastic search to the maximum itself, and how sure it is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellpk.fit.population.importance import Importance, Layout
+from cellpk.fit.population.saem import Course
+from cellpk.fit.population.state import Data, State
+from cellpk.fit.population.structure import Structure
+
+Array = NDArray[np.float64]
+
+SD_RANGE = (1e-2, 20.0)
+"""SDs between patients, on the transformed scale, between which one is sought."""
+
+SETTLED = 0.25
+"""How far new draws may move the estimates: root mean square, in standard errors."""
+
+_ROUNDS = 6
+_FLAT, _LIFTED = 0.05, 0.3
+_FAR = 1.5  # standard errors that an estimate may move in one round
+
+
+@dataclass(frozen=True, eq=False)
+class Maximum:
+    """The maximum of the likelihood.
+
+    Parameters
+    ----------
+    layout : Layout
+        Estimates, and where each stands in a vector.
+    covariance : ndarray
+        Of the estimates, in the order of ``layout.vector()``; NaN for those that stand
+        at a bound, and for all where the curvature is not that of a maximum.
+    importance : Importance
+        Draws at the estimates, made anew after the last step.
+    log_likelihood : ndarray, shape (patients,)
+        Of each patient.
+    moved : float
+        The step that the new draws would take, in standard errors: root mean square
+        over the estimates.
+    at_bound : tuple of bool
+        Which estimates stand at a bound.
+
+    Examples
+    --------
+    >>> sorted(Maximum.__annotations__)[:2]
+    ['at_bound', 'covariance']
+    """
+
+    layout: Layout
+    covariance: Array
+    importance: Importance
+    log_likelihood: Array
+    moved: float
+    at_bound: tuple[bool, ...]
+
+    @property
+    def state(self) -> State:
+        """The estimates."""
+        return self.layout.state
+
+
+def maximum(
+    data: Data,
+    structure: Structure,
+    course: Course,
+    *,
+    rng: np.random.Generator,
+    draws: int = 1000,
+) -> Maximum:
+    """Climb from the end of a stochastic search to the maximum of the likelihood.
+
+    With the draws of every patient held, the likelihood is smooth, and is climbed; with
+    new draws at the place that was reached it is climbed again, until that no longer
+    moves the estimates.
+
+    Parameters
+    ----------
+    data : Data
+        The samples.
+    structure : Structure
+        How parameters differ between patients.
+    course : Course
+        The search.
+    rng : numpy Generator
+        Chance of the draws.
+    draws : int
+        Draws of each patient.
+
+    Returns
+    -------
+    Maximum
+
+    References
+    ----------
+    Geyer CJ. On the convergence of Monte Carlo maximum likelihood calculations. J R
+    Stat Soc B 1994;56:261-274.
+
+    Examples
+    --------
+    >>> callable(maximum)
+    True
+    """
+    chance = {"rng": rng, "draws": draws}
+    best = _rounds(data, structure, course, **chance)
+    flat = np.sqrt(np.diag(best.state.omega)) < _FLAT
+    if not flat.any():
+        return best
+    # A spread near 0 may be a trap: little there tells which way is up.
+    lifted = np.diag(np.where(flat, _LIFTED**2, 0.0))
+    state = best.state
+    omega = np.where(flat[:, None] | flat, 0.0, state.omega) + lifted
+    mean, covariance = best.importance.moments(state)
+    again = Course(
+        State(state.beta, omega, state.errors, state.never),
+        mean,
+        covariance + lifted,
+        course.trace,
+    )
+    other = _rounds(data, structure, again, **chance)
+    higher = other.log_likelihood.sum() > best.log_likelihood.sum()
+    return other if higher else best
+
+
+def _rounds(
+    data: Data,
+    structure: Structure,
+    course: Course,
+    *,
+    rng: np.random.Generator,
+    draws: int,
+) -> Maximum:
+    """Climb, draw anew, and climb again."""
+    state, moments = course.state, (course.mean, course.covariance)
+    chance = {"rng": rng, "draws": draws}
+    found = Importance(data, structure, state, moments=moments, **chance)
+    best: Maximum | None = None
+    for _ in range(_ROUNDS):
+        state = _climbed(found, Layout(structure, state))
+        moments = found.moments(state)
+        found = Importance(data, structure, state, moments=moments, **chance)
+        best = _concluded(found, Layout(structure, state))
+        if best.moved < SETTLED:
+            break
+    assert best is not None
+    return best
+
+
+def _bounds(layout: Layout) -> list[tuple[float, float]]:
+    """Return between which values each estimate is sought."""
+    kinds = {
+        "beta": (-np.inf, np.inf),
+        "log_sd": tuple(np.log(SD_RANGE)),
+        "correlation": (-0.99, 0.99),
+        "error": (np.log(1e-3), np.log(1e3)),
+        "never": (-7.0, 7.0),
+    }
+    return [
+        kinds[name]
+        for name, where in layout.parts().items()
+        for _ in range(where.stop - where.start)
+    ]
+
+
+def _climbed(found: Importance, layout: Layout) -> State:
+    """Return where the likelihood is highest, as these draws see it."""
+    from scipy.optimize import minimize
+
+    low, high = np.array(_bounds(layout)).T
+    start = np.clip(layout.vector(), low, high)
+
+    def loss(vector: Array) -> tuple[float, Array]:
+        state = layout.state_at(vector)
+        if np.linalg.eigvalsh(state.omega)[0] <= 0:
+            return 1e12, np.zeros_like(vector)
+        value = found.log_likelihood(state).sum()
+        return -value, -found.slope(layout, vector)
+
+    # Draws tell of their surroundings only: nothing goes far in one round.
+    far = _FAR * _rough_errors(found, layout, start)
+    nearby = np.fmax(low, start - far), np.fmin(high, start + far)
+    best = minimize(
+        loss,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=np.transpose(nearby),
+        options={"maxiter": 25, "ftol": 1e-7},
+    )
+    return layout.state_at(best.x)
+
+
+def _rough_errors(found: Importance, layout: Layout, vector: Array) -> Array:
+    """Return standard errors from the slopes of the patients, at most 0.5."""
+    slopes = found.slopes(layout, vector)
+    information = slopes.T @ slopes + np.eye(vector.size) / 0.25
+    return np.sqrt(np.diag(np.linalg.inv(information)))
+
+
+def _concluded(found: Importance, layout: Layout) -> Maximum:
+    """Say how sure the estimates are, and how far off the maximum."""
+    vector = layout.vector()
+    low, high = np.array(_bounds(layout)).T
+    at_bound = (vector < low + 1e-6) | (vector > high - 1e-6)
+    free = np.ix_(~at_bound, ~at_bound)
+    covariance, moved = np.full((vector.size, vector.size), np.nan), np.inf
+    information = found.information(layout, vector)[free]
+    if np.linalg.eigvalsh(information)[0] > 0:
+        covariance[free] = np.linalg.inv(information)
+        slope = found.slope(layout, vector)[~at_bound]
+        step = slope @ covariance[free] @ slope / slope.size
+        moved = float(np.sqrt(step))
+    return Maximum(
+        layout=layout,
+        covariance=covariance,
+        importance=found,
+        log_likelihood=found.log_likelihood(layout.state),
+        moved=moved,
+        at_bound=tuple(at_bound.tolist()),
+    )

@@ -1,0 +1,113 @@
+"""Maximum likelihood by stochastic approximation of the EM algorithm (SAEM).
+
+Kuhn E, Lavielle M. Maximum likelihood estimation in nonlinear mixed effects models.
+Comput Stat Data Anal 2005;49:1020-1038. Levels below the limit enter by their
+probability (M3), as do all others by their density; what maximises the likelihood of
+the residual errors is followed by its gradient.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellpk.fit.population.chains import Chains, Steps
+from cellpk.fit.population.state import Data, State
+from cellpk.fit.population.structure import Structure
+
+Array = NDArray[np.float64]
+
+ANNEALED = 0.95
+"""Most that a variance may shrink to in a step of the first half of the search."""
+
+_MOST = 0.5
+_FEW = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """What came of a run.
+
+    Parameters
+    ----------
+    state : State
+        The estimates.
+    mean, covariance : ndarray, shape (patients, p) and (patients, p, p)
+        Moments of each patient's parameters, given her samples.
+    trace : ndarray, shape (iterations, numbers)
+        ``State.numbers`` after each iteration.
+
+    Examples
+    --------
+    >>> sorted(Course.__annotations__)
+    ['covariance', 'mean', 'state', 'trace']
+    """
+
+    state: State
+    mean: Array
+    covariance: Array
+    trace: Array
+
+
+def saem(
+    data: Data,
+    structure: Structure,
+    start: State,
+    *,
+    rng: np.random.Generator,
+    steps: Steps | None = None,
+) -> Course:
+    """Maximise the likelihood of a population.
+
+    Parameters
+    ----------
+    data : Data
+        The samples.
+    structure : Structure
+        How parameters differ between patients.
+    start : State
+        Where to begin; a class of patients who never expand is estimated where its
+        share is above 0.
+    rng : numpy Generator
+        Chance.
+    steps : Steps, optional
+        How long.
+
+    Returns
+    -------
+    Course
+        The same for the same generator.
+
+    Examples
+    --------
+    >>> callable(saem)
+    True
+    """
+    steps = steps or Steps()
+    chains, state, trace = Chains(data, structure, start, rng), start, []
+    for done in range(steps.search + steps.average):
+        chains.move(state, steps)
+        gain = 1.0 if done < steps.search else 1 / (done - steps.search + 1)
+        chains.remember(gain)
+        state = _maximised(chains, state, gain=gain, free=2 * done >= steps.search)
+        trace.append(state.numbers())
+    spread = chains.square - chains.mean[:, :, None] * chains.mean[:, None, :]
+    return Course(state, chains.mean, spread, np.array(trace))
+
+
+def _maximised(chains: Chains, state: State, *, gain: float, free: bool) -> State:
+    """Return the estimates that suit what is remembered."""
+    structure = chains.structure
+    beta = structure.beta(chains.mean, state.omega)
+    omega = structure.omega(chains.mean, chains.square.sum(0), beta)
+    slope, curvature = chains.error_slopes(state.errors)
+    step = slope / np.maximum(curvature, 1e-3 * np.abs(slope) + 1e-12)
+    step = gain * np.clip(step, -_MOST, _MOST)
+    if not free:  # early on nothing may collapse before the typical values are found
+        least = ANNEALED * np.diag(state.omega)
+        omega = np.diag(np.maximum(np.diag(omega), least))
+        step = np.maximum(step, np.log(ANNEALED))
+    never = state.never
+    if never:
+        never = float(np.clip(1 - chains.expanded_share, _FEW, 1 - _FEW))
+    return State(beta, omega, state.errors.with_logs(state.errors.logs + step), never)

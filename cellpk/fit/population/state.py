@@ -1,0 +1,87 @@
+"""What a population fit estimates, at one moment."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+class Errors(Protocol):
+    """The residual errors of all assays, as the logs of their parameters."""
+
+    @property
+    def logs(self) -> Array:
+        """Logs of all parameters, shape (k,)."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names, such as ``qpcr.sd``."""
+        ...
+
+    def with_logs(self, logs: Array) -> "Errors":
+        """Return errors with other parameters."""
+        ...
+
+
+class Data(Protocol):
+    """The samples of all patients, and the model that gives their levels."""
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """Who was sampled."""
+        ...
+
+    @property
+    def all_below(self) -> NDArray[np.bool_]:
+        """In whom nothing was quantified, detected or above the upper limit."""
+        ...
+
+    def levels(self, theta: Array) -> list[Array]:
+        """Return log levels at the samples of each assay, (..., patients, n)."""
+        ...
+
+    def log_likelihood(self, levels: list[Array], errors: Errors) -> Array:
+        """Return the log likelihood of each patient, shape (..., patients)."""
+        ...
+
+    def error_gradient(self, levels: list[Array], errors: Errors) -> Array:
+        """Return its slope by the logs of the errors, shape (..., patients, k)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Estimates of a population.
+
+    Parameters
+    ----------
+    beta : ndarray, shape (q,)
+        Typical values and effects of covariates, on the transformed scales.
+    omega : ndarray, shape (p, p)
+        Covariance between patients.
+    errors : Errors
+        Residual errors.
+    never : float
+        Share of patients in whom cells never expand; 0 where there is no such class.
+
+    Examples
+    --------
+    >>> sorted(State.__annotations__)
+    ['beta', 'errors', 'never', 'omega']
+    """
+
+    beta: Array
+    omega: Array
+    errors: Errors
+    never: float = 0.0
+
+    def numbers(self) -> Array:
+        """Return what a trace shows: coefficients, SDs, errors and the share."""
+        spread = np.sqrt(np.diag(self.omega))
+        return np.concatenate(
+            [self.beta, spread, np.exp(self.errors.logs), [self.never]]
+        )

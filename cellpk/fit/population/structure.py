@@ -1,0 +1,119 @@
+"""How parameters differ between patients: typical values, covariates, spread."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """A linear model of the parameters on their transformed scales.
+
+    Each patient's parameters are normal about ``design @ beta`` with one covariance.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The p parameters.
+    design : ndarray, shape (patients, p, q)
+        What each coefficient adds to each parameter of each patient.
+    coefficients : tuple of str
+        The q coefficients: typical values first, by the name of their parameter.
+    correlated : ndarray of bool, shape (p, p)
+        Which covariances are estimated; the diagonal always is.
+
+    Examples
+    --------
+    >>> plain = Structure.without_covariates(("tmax", "cmax"), 3)
+    >>> plain.means(np.array([2.0, 10.0]))[0]
+    array([ 2., 10.])
+    """
+
+    names: tuple[str, ...]
+    design: Array
+    coefficients: tuple[str, ...]
+    correlated: NDArray[np.bool_]
+
+    @classmethod
+    def without_covariates(
+        cls, names: tuple[str, ...], patients: int, *, full: bool = False
+    ) -> "Structure":
+        """Return a typical value for each parameter, and nothing else.
+
+        Parameters
+        ----------
+        names : tuple of str
+            The parameters.
+        patients : int
+            How many patients there are.
+        full : bool
+            Whether all covariances are estimated, or variances only.
+
+        Examples
+        --------
+        >>> Structure.without_covariates(("tmax",), 2).design.shape
+        (2, 1, 1)
+        """
+        size = len(names)
+        design = np.broadcast_to(np.eye(size), (patients, size, size))
+        correlated = np.ones((size, size), bool) if full else np.eye(size, dtype=bool)
+        return cls(names, design, names, correlated)
+
+    def means(self, beta: Array) -> Array:
+        """Return what the parameters of each patient are expected to be.
+
+        Parameters
+        ----------
+        beta : ndarray, shape (q,)
+            Coefficients.
+
+        Returns
+        -------
+        ndarray, shape (patients, p)
+        """
+        return self.design @ beta
+
+    def beta(self, mean: Array, omega: Array) -> Array:
+        """Return the coefficients that suit the patients' mean parameters best.
+
+        Generalised least squares.
+
+        Parameters
+        ----------
+        mean : ndarray, shape (patients, p)
+            Parameters, averaged over what they may be.
+        omega : ndarray, shape (p, p)
+            Covariance between patients.
+
+        Returns
+        -------
+        ndarray, shape (q,)
+        """
+        weighted = np.linalg.solve(omega, self.design)
+        normal = np.einsum("ipa,ipb->ab", self.design, weighted)
+        return np.linalg.solve(normal, np.einsum("ipa,ip->a", weighted, mean))
+
+    def omega(self, mean: Array, second: Array, beta: Array) -> Array:
+        """Return the covariance between patients.
+
+        Parameters
+        ----------
+        mean : ndarray, shape (patients, p)
+            Parameters, averaged over what they may be.
+        second : ndarray, shape (p, p)
+            Sum over patients of the averaged outer products of the parameters.
+        beta : ndarray, shape (q,)
+            Coefficients.
+
+        Returns
+        -------
+        ndarray, shape (p, p)
+            0 where no covariance is estimated.
+        """
+        expected = self.means(beta)
+        cross = mean.T @ expected
+        total = second - cross - cross.T + expected.T @ expected
+        return np.where(self.correlated, total / len(mean), 0.0)

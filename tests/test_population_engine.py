@@ -1,0 +1,151 @@
+"""SAEM and importance sampling where the likelihood has a formula, or is integrated."""
+
+import numpy as np
+import pytest
+from linear_population import NAMES, Sd, lines
+from scipy.optimize import minimize
+
+from cellpk.fit.population.chains import Steps
+from cellpk.fit.population.importance import Importance, Layout
+from cellpk.fit.population.polish import maximum
+from cellpk.fit.population.saem import saem
+from cellpk.fit.population.state import State
+from cellpk.fit.population.structure import Structure
+
+SHORT = Steps(search=150, average=100)
+
+
+def structure(data, *, full=False):
+    return Structure.without_covariates(NAMES, len(data.patients), full=full)
+
+
+def start(never=0.0):
+    return State(np.array([0.0, 0.0]), np.eye(2), Sd(1.0), never)
+
+
+def fitted(data, *, full=False, never=0.0, seed=1, draws=2000):
+    made = structure(data, full=full)
+    course = saem(
+        data, made, start(never), rng=np.random.default_rng(seed), steps=SHORT
+    )
+    best = maximum(data, made, course, rng=np.random.default_rng(seed), draws=draws)
+    return course, best
+
+
+def exact_maximum(data, layout):
+    """The maximum of the exact likelihood, its value, and the standard errors."""
+
+    def loss(vector):
+        state = layout.state_at(vector)
+        return -data.exact(state.beta, state.omega, state.errors.sd).sum()
+
+    best = minimize(loss, layout.vector(), method="BFGS", options={"gtol": 1e-5}).x
+    steps = 1e-3 * np.eye(best.size)
+    curvature = [
+        [
+            sum(a * b * loss(best + a * u + b * v) for a in (1, -1) for b in (1, -1))
+            / 4e-6
+            for u in steps
+        ]
+        for v in steps
+    ]
+    return best, -loss(best), np.sqrt(np.diag(np.linalg.inv(curvature)))
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["variances", "correlated"])
+def test_the_maximum_is_that_of_the_exact_likelihood(full):
+    data = lines(40, rho=0.6 if full else 0.0)
+    _, best = fitted(data, full=full)
+    exact, highest, expected = exact_maximum(data, best.layout)
+    errors = np.sqrt(np.diag(best.covariance))
+    away = (best.layout.vector() - exact) / expected
+    assert np.sqrt(np.mean(away**2)) < 0.1
+    assert best.log_likelihood.sum() == pytest.approx(highest, abs=0.15)
+    assert errors == pytest.approx(expected, rel=0.1)
+
+
+def test_saem_alone_comes_near_it():
+    data = lines(40)
+    course, best = fitted(data)
+    layout = Layout(structure(data), course.state)
+    exact, _, errors = exact_maximum(data, best.layout)
+    away = (layout.vector() - exact) / errors
+    assert np.abs(away).max() < 0.5
+
+
+def importance(data, state, *, full=False, draws=4000):
+    made = structure(data, full=full)
+    moments = (
+        np.tile(state.beta, (len(data.patients), 1)),
+        np.tile(state.omega, (len(data.patients), 1, 1)),
+    )
+    rng = np.random.default_rng(3)
+    return Importance(data, made, state, moments=moments, rng=rng, draws=draws)
+
+
+def test_the_likelihood_by_importance_sampling_is_the_exact_one():
+    data = lines(25, sd=0.7)
+    state = State(np.array([1.8, -0.9]), np.diag([1.2, 0.3]), Sd(0.8))
+    found = importance(data, state)
+    exact = data.exact(state.beta, state.omega, 0.8)
+    assert found.log_likelihood(state) == pytest.approx(exact, abs=0.3)
+    off = found.log_likelihood(state).sum() - exact.sum()
+    assert abs(off) < 4 * found.error(state)
+
+
+def test_slopes_are_those_of_the_sampled_likelihood():
+    data = lines(12, limit=0.0, rho=0.5)
+    omega = np.array([[1.1, 0.2], [0.2, 0.4]])
+    state = State(np.array([1.8, -0.9]), omega, Sd(0.6), never=0.2)
+    found = importance(data, state, full=True, draws=300)
+    layout = Layout(structure(data, full=True), state)
+    vector, step = layout.vector(), 1e-5
+    numeric = [
+        (
+            found.log_likelihood(layout.state_at(vector + step * away)).sum()
+            - found.log_likelihood(layout.state_at(vector - step * away)).sum()
+        )
+        / (2 * step)
+        for away in np.eye(vector.size)
+    ]
+    assert found.slope(layout, vector) == pytest.approx(numeric, abs=1e-6)
+
+
+def test_a_vector_stands_for_the_estimates_it_was_made_of():
+    data = lines(3)
+    omega = np.array([[1.1, 0.2], [0.2, 0.4]])
+    state = State(np.array([1.8, -0.9]), omega, Sd(0.6), never=0.2)
+    layout = Layout(structure(data, full=True), state)
+    back = layout.state_at(layout.vector())
+    assert back.omega == pytest.approx(omega)
+    assert (back.never, back.errors.sd) == pytest.approx((0.2, 0.6))
+
+
+def test_levels_below_a_limit_bias_nothing_that_their_likelihood_holds():
+    """Known truth: a N(2, 1), b N(-1, 0.25), residual 0.5; half of them below 1."""
+    data = lines(400, limit=1.0, seed=5)
+    assert 0.4 < data.below.mean() < 0.6
+    _, best = fitted(data, draws=500)
+    state, errors = best.state, np.sqrt(np.diag(best.covariance))
+    truth = np.array([2, -1, 0, np.log(0.5), np.log(0.5)])
+    assert np.abs((best.layout.vector() - truth) / errors).max() < 3
+    assert errors.max() < 0.2
+    assert state.never == 0
+
+
+def test_patients_who_never_expand_are_a_class():
+    data = lines(200, limit=-2.0, times=(0, 0.2, 0.4, 0.6), seed=7)
+    never = np.arange(200) < 60
+    below = data.below | never[:, None]
+    level = np.where(below, -2.0, data.level)
+    mixed = type(data)(data.times, level, below)
+    _, best = fitted(mixed, never=0.1, draws=500)
+    assert best.state.never == pytest.approx(0.3, abs=0.02)
+    assert best.state.beta[0] == pytest.approx(2.0, abs=0.3)
+
+
+def test_the_same_seed_gives_the_same_numbers():
+    data = lines(10)
+    one, other = (fitted(data, seed=4, draws=200)[1] for _ in range(2))
+    assert (one.layout.vector() == other.layout.vector()).all()
+    assert (one.log_likelihood == other.log_likelihood).all()
