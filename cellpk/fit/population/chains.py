@@ -70,8 +70,19 @@ class Chains:
 
     Examples
     --------
-    >>> Chains.__name__      # see saem
-    'Chains'
+    >>> import cellpk as ck
+    >>> from cellpk.fit.data import fit_data
+    >>> from cellpk.fit.population.joint import JointData, JointErrors
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> study = stein.simulate(8, design=ck.Design([4, 7, 14, 28]), seed=1).study()
+    >>> data = fit_data(stein, study)
+    >>> plain = Structure.without_covariates(stein.free, 8)
+    >>> errors = JointErrors(data.errors, ("qpcr",))
+    >>> start = State(stein.typical, np.diag(stein.spread**2), errors)
+    >>> chains = Chains(JointData(data), plain, start, np.random.default_rng(1))
+    >>> chains.move(start, Steps())
+    >>> chains.theta.shape                         # 7 chains of 8 patients: 50 at least
+    (7, 8, 6)
     """
 
     def __init__(

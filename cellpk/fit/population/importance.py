@@ -111,8 +111,20 @@ class Importance:
 
     Examples
     --------
-    >>> Importance.__name__      # see fit_population
-    'Importance'
+    >>> import cellpk as ck
+    >>> from cellpk.fit.data import fit_data
+    >>> from cellpk.fit.population.joint import JointData, JointErrors
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> study = stein.simulate(8, design=ck.Design([4, 7, 14, 28]), seed=1).study()
+    >>> data = fit_data(stein, study)
+    >>> plain = Structure.without_covariates(stein.free, 8)
+    >>> errors = JointErrors(data.errors, ("qpcr",))
+    >>> start = State(stein.typical, np.diag(stein.spread**2), errors)
+    >>> moments = plain.means(start.beta), np.tile(start.omega, (8, 1, 1))
+    >>> found = Importance(JointData(data), plain, start, moments=moments,
+    ...                    rng=np.random.default_rng(1))
+    >>> found.log_likelihood(start).shape, found.error(start) < 1
+    ((8,), True)
     """
 
     def __init__(

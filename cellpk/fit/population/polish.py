@@ -101,7 +101,21 @@ def maximum(
 
     Examples
     --------
-    >>> callable(maximum)
+    >>> import cellpk as ck
+    >>> from cellpk.fit.data import fit_data
+    >>> from cellpk.fit.population.joint import JointData, JointErrors
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> study = stein.simulate(8, design=ck.Design([4, 7, 14, 28]), seed=1).study()
+    >>> data = fit_data(stein, study)
+    >>> plain = Structure.without_covariates(stein.free, 8)
+    >>> errors = JointErrors(data.errors, ("qpcr",))
+    >>> start = State(stein.typical, np.diag(stein.spread**2), errors)
+    >>> spread = np.tile(start.omega, (8, 1, 1))
+    >>> course = Course(start, plain.means(start.beta), spread, np.empty((0, 14)))
+    >>> best = maximum(JointData(data), plain, course, draws=100,
+    ...                rng=np.random.default_rng(1))
+    >>> before = best.importance.log_likelihood(start)
+    >>> bool(best.log_likelihood.sum() > before.sum())
     True
     """
     chance = {"rng": rng, "draws": draws}

@@ -80,8 +80,20 @@ def saem(
 
     Examples
     --------
-    >>> callable(saem)
-    True
+    >>> import cellpk as ck
+    >>> from cellpk.fit.data import fit_data
+    >>> from cellpk.fit.population.joint import JointData, JointErrors
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> study = stein.simulate(8, design=ck.Design([4, 7, 14, 28]), seed=1).study()
+    >>> data = fit_data(stein, study)
+    >>> plain = Structure.without_covariates(stein.free, 8)
+    >>> errors = JointErrors(data.errors, ("qpcr",))
+    >>> start = State(stein.typical, np.diag(stein.spread**2), errors)
+    >>> short = Steps(search=5, average=5)
+    >>> chance = np.random.default_rng(1)
+    >>> course = saem(JointData(data), plain, start, rng=chance, steps=short)
+    >>> course.trace.shape, course.mean.shape      # 6 + 6 + 1 + 1 numbers
+    ((10, 14), (8, 6))
     """
     steps = steps or Steps()
     chains, state, trace = Chains(data, structure, start, rng), start, []
