@@ -12,14 +12,15 @@ from cellpk.fit.population.structure import Structure
 
 Array = NDArray[np.float64]
 
-SD_RANGE = (1e-2, 20.0)
-"""SDs between patients, on the transformed scale, between which one is sought."""
+SD_RANGE = (0.05, 20.0)
+"""SDs between patients, on the transformed scale, between which one is sought: of
+log-normal parameters, patients who differ by less than 5% do not differ."""
 
 SETTLED = 0.25
 """How far new draws may move the estimates: root mean square, in standard errors."""
 
 _ROUNDS = 6
-_FLAT, _LIFTED = 0.05, 0.3
+_FLAT, _LIFTED = 0.06, 0.3
 _FAR = 1.5  # standard errors that an estimate may move in one round
 
 
@@ -33,7 +34,8 @@ class Maximum:
         Estimates, and where each stands in a vector.
     covariance : ndarray
         Of the estimates, in the order of ``layout.vector()``; NaN for those that stand
-        at a bound, and for all where the curvature is not that of a maximum.
+        at a bound. Where the curvature is not that of a maximum, it is that which
+        follows from the slopes of the patients.
     importance : Importance
         Draws at the estimates, made anew after the last step.
     log_likelihood : ndarray, shape (patients,)
@@ -43,6 +45,8 @@ class Maximum:
         over the estimates.
     at_bound : tuple of bool
         Which estimates stand at a bound.
+    untold : tuple of int
+        Estimates along which the curvature is not that of a maximum.
 
     Examples
     --------
@@ -56,6 +60,7 @@ class Maximum:
     log_likelihood: Array
     moved: float
     at_bound: tuple[bool, ...]
+    untold: tuple[int, ...]
 
     @property
     def state(self) -> State:
@@ -220,13 +225,16 @@ def _concluded(found: Importance, layout: Layout) -> Maximum:
     low, high = np.array(_bounds(layout)).T
     at_bound = (vector < low + 1e-6) | (vector > high - 1e-6)
     free = np.ix_(~at_bound, ~at_bound)
-    covariance, moved = np.full((vector.size, vector.size), np.nan), np.inf
+    covariance = np.full((vector.size, vector.size), np.nan)
+    slopes = found.slopes(layout, vector)[:, ~at_bound]
     information = found.information(layout, vector)[free]
-    if np.linalg.eigvalsh(information)[0] > 0:
-        covariance[free] = np.linalg.inv(information)
-        slope = found.slope(layout, vector)[~at_bound]
-        step = slope @ covariance[free] @ slope / slope.size
-        moved = float(np.sqrt(step))
+    values, directions = np.linalg.eigh(information)
+    untold = np.abs(directions[:, values <= 0]).argmax(0)
+    if untold.size:
+        information = slopes.T @ slopes
+    covariance[free] = np.linalg.pinv(information)
+    step = slopes.sum(0) @ covariance[free] @ slopes.sum(0)
+    moved = float(np.sqrt(step / max(1, slopes.shape[1])))
     return Maximum(
         layout=layout,
         covariance=covariance,
@@ -234,4 +242,5 @@ def _concluded(found: Importance, layout: Layout) -> Maximum:
         log_likelihood=found.log_likelihood(layout.state),
         moved=moved,
         at_bound=tuple(at_bound.tolist()),
+        untold=tuple(np.flatnonzero(~at_bound)[np.unique(untold)].tolist()),
     )

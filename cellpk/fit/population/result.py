@@ -144,9 +144,12 @@ class PopulationFit:
     def doubts(self) -> tuple[str, ...]:
         """Why the fit cannot be taken for converged; empty where it can."""
         found, best = [], self._maximum
-        if not np.isfinite(best.moved):
-            found.append("the likelihood has no maximum here: its curvature says so")
-        elif best.moved > SETTLED:
+        names = self._estimates
+        found += [
+            f"the samples do not tell {names[i]}: no maximum is seen along it"
+            for i in best.untold
+        ]
+        if best.moved > SETTLED:
             found.append(
                 f"new draws still move the estimates, by {best.moved:.2f} standard "
                 "errors on average"
@@ -155,7 +158,6 @@ class PopulationFit:
             found.append(
                 f"runs from other starts ended lower, by {self._apart:.1f} of -2 log L"
             )
-        names = self._estimates
         found += [
             f"{name} stands at a bound: these samples do not tell it"
             for name, stuck in zip(names, best.at_bound, strict=True)
