@@ -74,7 +74,8 @@ class System:
     @cached_property
     def clock(self) -> Clock:
         """What moves with time."""
-        return Clock(self.equations.rates.lines, frozenset(self.known))
+        known, stepped = frozenset(self.known), frozenset(self.steps)
+        return Clock(self.equations.rates.lines, known, stepped)
 
     @cached_property
     def switches(self) -> tuple[Node, ...]:
