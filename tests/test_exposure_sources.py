@@ -134,7 +134,7 @@ def test_cells_of_an_earlier_product_are_no_exposure():
     rows = [("1", 7, "900"), ("1", 14, "90"), ("2", -1, "800"), ("2", 7, "900")]
     _, excluded = of(study(rows))
     assert excluded["patient"].tolist() == ["2"]
-    assert "before the infusion exceeds 5%" in excluded["reason"].item()
+    assert "before the infusion is high beside Cmax" in excluded["reason"].item()
 
 
 def test_without_any_quantified_exposure_there_is_nothing_to_compare():

@@ -32,6 +32,8 @@ CHANGES = {
     "all_below": {"all_below": "zero"},
     "cmax_window": {"cmax_window": (0, 12)},
     "second_peak_fold": {"second_peak_fold": 9.5},
+    "early_peak": {"early_peak": 15},
+    "before_infusion_share": {"before_infusion_share": 0.5},
     "lambda_z_points": {"lambda_z_points": 4},
     "lambda_z_r2adj": {"lambda_z_r2adj": 0.9999},
     "lambda_z_span": {"lambda_z_span": 5},

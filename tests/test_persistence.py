@@ -28,18 +28,24 @@ def test_each_patient_has_the_days_between_which_the_level_was_lost():
     assert table.index[~table["in_curve"]].tolist() == ["empty"]
 
 
-def test_intervals_are_those_of_the_metrics():
+def test_intervals_are_those_of_the_samples_one_by_one():
     study = ck.simulate_study(seed=1)
-    metrics = ck.nca(study)
     for assay in ("qpcr", "flow"):
-        rows = metrics.table.query("assay == @assay").set_index("patient")
-        table = persistence(metrics, study, assay=assay).table.set_index("patient")
-        expected = rows["t_last"].fillna(0)
-        assert table["left"].equals(expected.rename("left"))
-        after = rows["t_bql"].where(rows["t_last"].notna())
-        seen = table["status"] == "lost"
-        assert table.loc[seen, "right"].tolist() == after[seen].tolist()
-        assert after[table["status"] == "quantifiable"].isna().all()
+        table = found(study, assay=assay).table.set_index("patient")
+        samples = study.select(assay).query("time > 0").sort_values("time")
+        for patient, own in samples.groupby("patient"):
+            left, right = 0.0, np.inf
+            for time, state in zip(own["time"], own["state"], strict=True):
+                if state == "quantified":
+                    left, right = time, np.inf
+                elif right == np.inf:
+                    right = time
+            assert table.loc[patient, ["left", "right"]].tolist() == [left, right]
+
+
+def test_metrics_of_other_patients_are_refused():
+    with pytest.raises(DataError, match="patients of another study"):
+        persistence(ck.nca(study_of()), ck.simulate_study(seed=1))
 
 
 def test_shares_at_visits_are_those_of_the_metrics():

@@ -303,8 +303,8 @@ def persistence(
     Raises
     ------
     DataError
-        Where the study has no such series of CAR-T cells or transgene, or the
-        confidence is no share.
+        Where the study has no such series of CAR-T cells or transgene, the metrics are
+        of other patients, or the confidence is no share.
 
     Examples
     --------
@@ -314,6 +314,9 @@ def persistence(
     >>> result.table["status"].value_counts().to_dict()
     {'lost': 15, 'never_quantifiable': 3}
     """
+    if set(metrics.table["patient"]) != set(study.patients["patient"]):
+        what = f"the metrics are of the patients of another study than {study!r}"
+        raise DataError(Problem(what, "Give nca(study) and the same study."))
     if not 0 < confidence < 1:
         what = "'confidence' must lie between 0 and 1"
         raise DataError(Problem(what, "Give 0.95 for 95%.", value=str(confidence)))
@@ -325,7 +328,9 @@ def persistence(
     specimen = _specimen(study, assay, specimen)
     rules = metrics.settings
     samples = usable(study, rules, assay=assay, specimen=specimen)
-    table = losses(samples, study.patients["patient"])
+    rows = metrics.table
+    rows = rows[(rows["assay"] == assay) & (rows["specimen"] == specimen)]
+    table = losses(rows, samples)
     out = [_NOT_SAMPLED, *(["never_quantifiable"] if expanded_only else [])]
     return Persistence(
         study_id=metrics.study_id,

@@ -50,15 +50,15 @@ def usable(study: Study, rules: Rules, *, assay: str, specimen: str) -> pd.DataF
     return kept.assign(present=present).sort_values(["patient", "time"], kind="stable")
 
 
-def losses(samples: pd.DataFrame, patients: pd.Series) -> pd.DataFrame:
+def losses(metrics: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     """Return the days between which each patient's level was lost.
 
     Parameters
     ----------
+    metrics : DataFrame
+        Rows of ``Metrics.table`` of one series: ``patient``, ``t_last``, ``t_bql``.
     samples : DataFrame
-        As from :func:`usable`.
-    patients : Series of str
-        All patients; one without a sample is told, not left out.
+        As from :func:`usable`; a patient without any is told, not left out.
 
     Returns
     -------
@@ -69,24 +69,28 @@ def losses(samples: pd.DataFrame, patients: pd.Series) -> pd.DataFrame:
 
     Examples
     --------
-    >>> samples = pd.DataFrame({"patient": "1", "time": [14.0, 28, 60, 90],
-    ...                         "present": [True, False, True, False]})
-    >>> losses(samples, pd.Series(["1"])).values.tolist()
+    >>> samples = pd.DataFrame({"patient": "1", "time": [14.0, 28, 60, 90]})
+    >>> rows = pd.DataFrame({"patient": ["1"], "t_last": 60.0, "t_bql": 90.0})
+    >>> losses(rows, samples).values.tolist()
     [['1', 60.0, 90.0, 'lost', 90.0]]
     """
-    index = pd.Index(patients, name="patient")
+    rows = metrics.set_index("patient")
     times = samples.groupby("patient")["time"]
-    found = samples[samples["present"]].groupby("patient")["time"].max()
-    left = found.reindex(index).fillna(0.0)
-    later = samples[samples["time"] > samples["patient"].map(left).astype(float)]
-    right = later.groupby("patient")["time"].min().reindex(index).fillna(np.inf)
-    last = times.max().reindex(index)
+    first, last = (each.reindex(rows.index) for each in (times.min(), times.max()))
+    never = rows["t_last"].isna()
     status = np.select(
-        [last.isna(), left == 0, np.isinf(right)],
+        [last.isna(), never, rows["t_bql"].isna()],
         ["not_sampled", "never_quantifiable", "quantifiable"],
         default="lost",
     )
-    frame = pd.DataFrame({"left": left, "right": right, "status": status, "last": last})
+    frame = pd.DataFrame(
+        {
+            "left": rows["t_last"].fillna(0.0),
+            "right": rows["t_bql"].mask(never, first).fillna(np.inf),
+            "status": status,
+            "last": last,
+        }
+    )
     frame.loc[last.isna(), ["left", "right"]] = np.nan
     return frame.reset_index()
 

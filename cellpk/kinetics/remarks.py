@@ -11,9 +11,10 @@ from cellpk.study.study import Study
 
 NOTES: dict[str, str] = {
     "before_infusion": "A level was quantifiable before the infusion.",
-    "before_infusion_high": "A level before the infusion exceeds 5% of Cmax: the "
-    "metrics are left out of summaries.",
-    "early_peak": "The highest level came before day 2, while infused cells spread.",
+    "before_infusion_high": "A level before the infusion is high beside Cmax (5% by "
+    "default): the metrics are left out of summaries.",
+    "early_peak": "The highest level came early (before day 2 by default), while "
+    "infused cells spread.",
     "second_peak": "A level after the Cmax window is higher than Cmax.",
     "reinfusion": "Samples after a further infusion or another cell therapy are not "
     "used.",
@@ -49,12 +50,13 @@ def remarks(
     ['early_peak']
     """
     before = profiles.highest(np.where(profiles.after, -np.inf, profiles.levels))
-    late = profiles.times > profiles.rules.window[1] * profiles.day
+    rules, share = profiles.rules, profiles.rules.before_infusion_share
+    late = profiles.times > rules.window[1] * profiles.day
     later = profiles.highest(np.where(late, profiles.levels, -np.inf))
     return {
         "before_infusion": cells & (before > 0),
-        "before_infusion_high": cells & (before > np.maximum(0.05 * profiles.top, 0)),
-        "early_peak": cells & (profiles.tmax < 2 * profiles.day),
+        "before_infusion_high": cells & (before > np.maximum(share * profiles.top, 0)),
+        "early_peak": cells & (profiles.tmax < rules.early_peak * profiles.day),
         "second_peak": (later > profiles.top) & (later > 0),
         "reinfusion": cut,
         "died_early": died,

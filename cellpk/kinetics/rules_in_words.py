@@ -74,8 +74,10 @@ def _sentences(rules: Rules) -> Iterator[str]:
     yield (
         "Cmax is evaluable with three samples from day 0 to 28, for cells and "
         "transgene one of them from day 7 to 21; AUC0-28d where it is calculable; "
-        "neither where a level before the infusion exceeds 5% of Cmax."
+        "neither where a level before the infusion exceeds "
+        f"{100 * rules.before_infusion_share:g}% of Cmax."
     )
+    yield f"A peak before day {rules.early_peak:g} is noted: cells still spread then."
     yield _further(rules)
     yield "Areas and slopes are given for levels of cells and transgene only."
 

@@ -149,6 +149,11 @@ class Rules(Section):
         Cmax is sought after the first and up to the second of these days.
     second_peak_fold : float
         A second peak rises at least so many times above the lowest level before it.
+    early_peak : float
+        A peak before this day is noted: infused cells still spread.
+    before_infusion_share : float
+        A level before the infusion above this share of Cmax keeps the patient's metrics
+        out of summaries.
     lambda_z_points : int
         Fewest quantifiable levels after the peak for a terminal slope.
     lambda_z_r2adj : float or "any"
@@ -211,6 +216,8 @@ class Rules(Section):
         90.0,
     )
     second_peak_fold: Annotated[float, Field(gt=1, allow_inf_nan=False)] = 2.0
+    early_peak: Number = 2.0
+    before_infusion_share: Number = 0.05
     lambda_z_points: Annotated[int, Field(ge=3)] = 3
     lambda_z_r2adj: Fit = 0.8
     lambda_z_span: Number = 2.0

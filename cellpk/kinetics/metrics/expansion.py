@@ -1,5 +1,7 @@
 """The rise from the infusion to the peak."""
 
+from functools import partial
+
 import numpy as np
 
 from cellpk.kinetics.profiles import Profiles
@@ -7,15 +9,11 @@ from cellpk.kinetics.reasons import no_peak
 from cellpk.kinetics.registry import Found, found, metric
 from cellpk.kinetics.segments import Floats, pick
 
+_expansion = partial(metric, kind="expansion", cells_only=True, rests_on="cmax")
 
-@metric(
-    kind="expansion",
-    label="Expansion rate",
-    unit_kind="1/day",
-    cdisc="EXPRATE",
-    summary="geometric",
-    cells_only=True,
-    rests_on="cmax",
+
+@_expansion(
+    label="Expansion rate", unit_kind="1/day", cdisc="EXPRATE", summary="geometric"
 )
 def expansion_rate(profiles: Profiles) -> Found:
     """Rate of the rise: log-linear regression from the lowest level to the peak.
@@ -31,14 +29,8 @@ def expansion_rate(profiles: Profiles) -> Found:
     return _of_the_rise(profiles, profiles.rise.rate)
 
 
-@metric(
-    kind="expansion",
-    label="Doubling time",
-    unit_kind="day",
-    cdisc="DBLTIME",
-    summary="geometric",
-    cells_only=True,
-    rests_on="cmax",
+@_expansion(
+    label="Doubling time", unit_kind="day", cdisc="DBLTIME", summary="geometric"
 )
 def doubling_time(profiles: Profiles) -> Found:
     """Days in which the level doubles as it rises to the peak.
@@ -52,15 +44,7 @@ def doubling_time(profiles: Profiles) -> Found:
     return _of_the_rise(profiles, np.log(2) / np.where(rate == 0, np.nan, rate))
 
 
-@metric(
-    kind="expansion",
-    label="Expansion points",
-    unit_kind="1",
-    cdisc="EXPNPT",
-    summary="median",
-    cells_only=True,
-    rests_on="cmax",
-)
+@_expansion(label="Expansion points", unit_kind="1", cdisc="EXPNPT", summary="median")
 def expansion_points(profiles: Profiles) -> Found:
     """Count of levels behind the expansion rate.
 
@@ -72,14 +56,8 @@ def expansion_points(profiles: Profiles) -> Found:
     return _of_the_rise(profiles, profiles.rise.points)
 
 
-@metric(
-    kind="expansion",
-    label="Expansion adjusted R²",
-    unit_kind="1",
-    cdisc="EXPR2ADJ",
-    summary="median",
-    cells_only=True,
-    rests_on="cmax",
+@_expansion(
+    label="Expansion adjusted R²", unit_kind="1", cdisc="EXPR2ADJ", summary="median"
 )
 def expansion_r2adj(profiles: Profiles) -> Found:
     """Fit (adjusted R2) of the regression behind the expansion rate.
@@ -92,15 +70,7 @@ def expansion_r2adj(profiles: Profiles) -> Found:
     return _of_the_rise(profiles, profiles.rise.r2adj)
 
 
-@metric(
-    kind="expansion",
-    label="Fold expansion",
-    unit_kind="1",
-    cdisc="FOLDEXP",
-    summary="geometric",
-    cells_only=True,
-    rests_on="cmax",
-)
+@_expansion(label="Fold expansion", unit_kind="1", cdisc="FOLDEXP", summary="geometric")
 def fold_expansion(profiles: Profiles) -> Found:
     """Cmax over the lowest level between infusion and peak.
 

@@ -1,5 +1,7 @@
 """The last quantifiable level, and what comes after it."""
 
+from functools import partial
+
 import numpy as np
 
 from cellpk.kinetics.profiles import Profiles
@@ -7,16 +9,10 @@ from cellpk.kinetics.reasons import unquantified, unsampled
 from cellpk.kinetics.registry import Found, found, metric
 from cellpk.kinetics.segments import pick
 
+_last = partial(metric, kind="last", outcome="follow_up")
 
-@metric(
-    kind="last",
-    label="Clast",
-    unit_kind="level",
-    cdisc="CLST",
-    summary="geometric",
-    main=True,
-    outcome="follow_up",
-)
+
+@_last(label="Clast", unit_kind="level", cdisc="CLST", summary="geometric", main=True)
 def c_last(profiles: Profiles) -> Found:
     """Last level at or above the limit of quantification.
 
@@ -33,15 +29,7 @@ def c_last(profiles: Profiles) -> Found:
     return found(level, *unquantified(profiles), above)
 
 
-@metric(
-    kind="last",
-    label="Tlast",
-    unit_kind="day",
-    cdisc="TLST",
-    summary="median",
-    main=True,
-    outcome="follow_up",
-)
+@_last(label="Tlast", unit_kind="day", cdisc="TLST", summary="median", main=True)
 def t_last(profiles: Profiles) -> Found:
     """Day of the last level at or above the limit of quantification.
 
@@ -53,14 +41,12 @@ def t_last(profiles: Profiles) -> Found:
     return found(profiles.t_last, *unquantified(profiles))
 
 
-@metric(
-    kind="last",
+@_last(
     label="Last sample still quantifiable",
     unit_kind="1",
     cdisc="TLASTCNS",
     summary="share",
     main=True,
-    outcome="follow_up",
 )
 def t_last_censored(profiles: Profiles) -> Found:
     """Whether the last sample was still quantifiable (1) or not (0).
@@ -76,13 +62,11 @@ def t_last_censored(profiles: Profiles) -> Found:
     return found(still.astype(float), *unquantified(profiles))
 
 
-@metric(
-    kind="last",
+@_last(
     label="First day below the limit (Tbql)",
     unit_kind="day",
     cdisc="TBQL",
     summary="median",
-    outcome="follow_up",
 )
 def t_bql(profiles: Profiles) -> Found:
     """Day of the first sample below the limit that no quantifiable one follows.

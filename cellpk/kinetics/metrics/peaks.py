@@ -1,21 +1,18 @@
 """The peak, and rises after it."""
 
+from functools import partial
+
 import numpy as np
 
 from cellpk.kinetics.profiles import Profiles
 from cellpk.kinetics.reasons import no_peak, unsampled
 from cellpk.kinetics.registry import Found, found, metric
 
+_peak = partial(metric, kind="peak", main=True, rests_on="cmax")
+_later = partial(metric, kind="peak", outcome="follow_up")
 
-@metric(
-    kind="peak",
-    label="Cmax",
-    unit_kind="level",
-    cdisc="CMAX",
-    summary="geometric",
-    main=True,
-    rests_on="cmax",
-)
+
+@_peak(label="Cmax", unit_kind="level", cdisc="CMAX", summary="geometric")
 def cmax(profiles: Profiles) -> Found:
     """Highest level after the infusion, 0 where all are below the limit.
 
@@ -32,15 +29,7 @@ def cmax(profiles: Profiles) -> Found:
     )
 
 
-@metric(
-    kind="peak",
-    label="Tmax",
-    unit_kind="day",
-    cdisc="TMAX",
-    summary="median",
-    main=True,
-    rests_on="cmax",
-)
+@_peak(label="Tmax", unit_kind="day", cdisc="TMAX", summary="median")
 def tmax(profiles: Profiles) -> Found:
     """Day of the first highest level.
 
@@ -52,14 +41,7 @@ def tmax(profiles: Profiles) -> Found:
     return found(profiles.tmax, *no_peak(profiles))
 
 
-@metric(
-    kind="peak",
-    label="Second peak",
-    unit_kind="level",
-    cdisc="SCNDPEAK",
-    summary="geometric",
-    outcome="follow_up",
-)
+@_later(label="Second peak", unit_kind="level", cdisc="SCNDPEAK", summary="geometric")
 def second_peak(profiles: Profiles) -> Found:
     """Highest level that was reached by a further rise after Tmax.
 
@@ -80,14 +62,7 @@ def second_peak(profiles: Profiles) -> Found:
     )
 
 
-@metric(
-    kind="peak",
-    label="Day of second peak",
-    unit_kind="day",
-    cdisc="SCNDTIME",
-    summary="median",
-    outcome="follow_up",
-)
+@_later(label="Day of second peak", unit_kind="day", cdisc="SCNDTIME", summary="median")
 def second_peak_time(profiles: Profiles) -> Found:
     """Day of the second peak.
 
@@ -100,14 +75,7 @@ def second_peak_time(profiles: Profiles) -> Found:
     return found(time, *no_peak(profiles), (np.isnan(time), "no_second_peak"))
 
 
-@metric(
-    kind="peak",
-    label="Rises after the peak",
-    unit_kind="1",
-    cdisc="REBOUNDS",
-    summary="median",
-    outcome="follow_up",
-)
+@_later(label="Rises after the peak", unit_kind="1", cdisc="REBOUNDS", summary="median")
 def rebounds(profiles: Profiles) -> Found:
     """Count of rises by ``second_peak_fold`` after Tmax, each after as large a fall.
 
@@ -119,14 +87,8 @@ def rebounds(profiles: Profiles) -> Found:
     return found(profiles.rises.number, *no_peak(profiles))
 
 
-@metric(
-    kind="peak",
-    label="Swing",
-    unit_kind="1",
-    cdisc="SWING",
-    summary="geometric",
-    cells_only=True,
-    outcome="follow_up",
+@_later(
+    label="Swing", unit_kind="1", cdisc="SWING", summary="geometric", cells_only=True
 )
 def swing(profiles: Profiles) -> Found:
     """Cmax less the lowest level up to Tlast, relative to that lowest level.

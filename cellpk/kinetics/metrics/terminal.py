@@ -1,5 +1,7 @@
 """The terminal log-linear fall."""
 
+from functools import partial
+
 import numpy as np
 
 from cellpk.kinetics.profiles import Profiles
@@ -7,6 +9,7 @@ from cellpk.kinetics.reasons import unquantified
 from cellpk.kinetics.registry import Found, found, metric
 from cellpk.kinetics.segments import Floats
 
+_terminal = partial(metric, kind="terminal", cells_only=True, outcome="persistence")
 _LAST_DIGITS = 1e-9  # levels that halve daily span two half-lives however they round
 
 
@@ -48,15 +51,7 @@ def of_the_decline(profiles: Profiles, value: Floats) -> Found:
     )
 
 
-@metric(
-    kind="terminal",
-    label="λz",
-    unit_kind="1/day",
-    cdisc="LAMZ",
-    summary="geometric",
-    cells_only=True,
-    outcome="persistence",
-)
+@_terminal(label="λz", unit_kind="1/day", cdisc="LAMZ", summary="geometric")
 def lambda_z(profiles: Profiles) -> Found:
     """Rate of the terminal fall, from the log-linear regression of the last levels.
 
@@ -74,15 +69,8 @@ def lambda_z(profiles: Profiles) -> Found:
     return of_the_decline(profiles, -profiles.decline.rate)
 
 
-@metric(
-    kind="terminal",
-    label="Half-life",
-    unit_kind="day",
-    cdisc="LAMZHL",
-    summary="geometric",
-    cells_only=True,
-    main=True,
-    outcome="persistence",
+@_terminal(
+    label="Half-life", unit_kind="day", cdisc="LAMZHL", summary="geometric", main=True
 )
 def half_life(profiles: Profiles) -> Found:
     """Days in which the level halves in its terminal fall.
@@ -95,15 +83,7 @@ def half_life(profiles: Profiles) -> Found:
     return of_the_decline(profiles, -np.log(2) / profiles.decline.rate)
 
 
-@metric(
-    kind="terminal",
-    label="λz points",
-    unit_kind="1",
-    cdisc="LAMZNPT",
-    summary="median",
-    cells_only=True,
-    outcome="persistence",
-)
+@_terminal(label="λz points", unit_kind="1", cdisc="LAMZNPT", summary="median")
 def lambda_z_points(profiles: Profiles) -> Found:
     """Count of quantifiable levels behind lambda_z.
 
@@ -115,15 +95,7 @@ def lambda_z_points(profiles: Profiles) -> Found:
     return of_the_decline(profiles, profiles.decline.points)
 
 
-@metric(
-    kind="terminal",
-    label="λz adjusted R²",
-    unit_kind="1",
-    cdisc="R2ADJ",
-    summary="median",
-    cells_only=True,
-    outcome="persistence",
-)
+@_terminal(label="λz adjusted R²", unit_kind="1", cdisc="R2ADJ", summary="median")
 def lambda_z_r2adj(profiles: Profiles) -> Found:
     """Fit (adjusted R2) of the regression behind lambda_z.
 
@@ -135,15 +107,7 @@ def lambda_z_r2adj(profiles: Profiles) -> Found:
     return of_the_decline(profiles, profiles.decline.r2adj)
 
 
-@metric(
-    kind="terminal",
-    label="λz from",
-    unit_kind="day",
-    cdisc="LAMZLL",
-    summary="median",
-    cells_only=True,
-    outcome="persistence",
-)
+@_terminal(label="λz from", unit_kind="day", cdisc="LAMZLL", summary="median")
 def lambda_z_start(profiles: Profiles) -> Found:
     """Day of the first level behind lambda_z.
 
@@ -155,15 +119,7 @@ def lambda_z_start(profiles: Profiles) -> Found:
     return of_the_decline(profiles, profiles.decline.start)
 
 
-@metric(
-    kind="terminal",
-    label="λz to",
-    unit_kind="day",
-    cdisc="LAMZUL",
-    summary="median",
-    cells_only=True,
-    outcome="persistence",
-)
+@_terminal(label="λz to", unit_kind="day", cdisc="LAMZUL", summary="median")
 def lambda_z_end(profiles: Profiles) -> Found:
     """Day of the last quantifiable level behind lambda_z.
 
@@ -175,15 +131,7 @@ def lambda_z_end(profiles: Profiles) -> Found:
     return of_the_decline(profiles, profiles.decline.end)
 
 
-@metric(
-    kind="terminal",
-    label="λz span",
-    unit_kind="1",
-    cdisc="LAMZSPN",
-    summary="median",
-    cells_only=True,
-    outcome="persistence",
-)
+@_terminal(label="λz span", unit_kind="1", cdisc="LAMZSPN", summary="median")
 def lambda_z_span(profiles: Profiles) -> Found:
     """Half-lives from the first to the last level behind lambda_z.
 
