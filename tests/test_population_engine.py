@@ -9,7 +9,7 @@ from cellpk.fit.population.chains import Steps
 from cellpk.fit.population.importance import Importance, Layout
 from cellpk.fit.population.polish import maximum
 from cellpk.fit.population.saem import saem
-from cellpk.fit.population.state import State
+from cellpk.fit.population.state import Sampled, State
 from cellpk.fit.population.structure import Structure
 
 SHORT = Steps(search=150, average=100)
@@ -24,11 +24,9 @@ def start(never=0.0):
 
 
 def fitted(data, *, full=False, never=0.0, seed=1, draws=2000):
-    made = structure(data, full=full)
-    course = saem(
-        data, made, start(never), rng=np.random.default_rng(seed), steps=SHORT
-    )
-    best = maximum(data, made, course, rng=np.random.default_rng(seed), draws=draws)
+    made = Sampled(data, structure(data, full=full))
+    course = saem(made, start(never), rng=np.random.default_rng(seed), steps=SHORT)
+    best = maximum(made, course, rng=np.random.default_rng(seed), draws=draws)
     return course, best
 
 
@@ -74,13 +72,13 @@ def test_saem_alone_comes_near_it():
 
 
 def importance(data, state, *, full=False, draws=4000):
-    made = structure(data, full=full)
+    made = Sampled(data, structure(data, full=full))
     moments = (
         np.tile(state.beta, (len(data.patients), 1)),
         np.tile(state.omega, (len(data.patients), 1, 1)),
     )
     rng = np.random.default_rng(3)
-    return Importance(data, made, state, moments=moments, rng=rng, draws=draws)
+    return Importance(made, state, moments=moments, rng=rng, draws=draws)
 
 
 def test_the_likelihood_by_importance_sampling_is_the_exact_one():
@@ -149,3 +147,19 @@ def test_the_same_seed_gives_the_same_numbers():
     one, other = (fitted(data, seed=4, draws=200)[1] for _ in range(2))
     assert (one.layout.vector() == other.layout.vector()).all()
     assert (one.log_likelihood == other.log_likelihood).all()
+
+
+def test_pairs_that_contradict_one_another_give_a_covariance_yet():
+    """Of three alike parameters two pairs are correlated, and the third is not."""
+    rng = np.random.default_rng(1)
+    alike = rng.normal(size=(50, 1)) + 0.01 * rng.normal(size=(50, 3))
+    allowed = np.array([[1, 1, 1], [1, 1, 0], [1, 0, 1]], bool)
+    plain = Structure.without_covariates(("a", "b", "c"), 50)
+    paired = Structure(plain.names, plain.design, plain.coefficients, allowed)
+    beta = alike.mean(0)
+    raw = np.where(allowed, np.cov(alike.T, ddof=0), 0)
+    assert np.linalg.eigvalsh(raw)[0] < 0
+    omega = paired.omega(alike, alike.T @ alike, beta)
+    assert np.linalg.eigvalsh(omega)[0] > 0
+    assert (omega[~allowed] == 0).all()
+    assert np.diag(omega) == pytest.approx(np.diag(raw))

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cellpk.fit.population.state import Data, Errors, State
-from cellpk.fit.population.structure import Structure
+from cellpk.fit.population.state import Errors, Sampled, State
 
 Array = NDArray[np.float64]
 
@@ -59,10 +58,8 @@ class Chains:
 
     Parameters
     ----------
-    data : Data
-        The samples.
-    structure : Structure
-        How parameters differ between patients.
+    sampled : Sampled
+        The samples, and how parameters differ between patients.
     start : State
         Where to begin.
     rng : numpy Generator
@@ -71,32 +68,25 @@ class Chains:
     Examples
     --------
     >>> import cellpk as ck
-    >>> from cellpk.fit.data import fit_data
-    >>> from cellpk.fit.population.joint import JointData, JointErrors
+    >>> from cellpk.fit.population.fit import prepared
     >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
     >>> study = stein.simulate(8, design=ck.Design([4, 7, 14, 28]), seed=1).study()
-    >>> data = fit_data(stein, study)
-    >>> plain = Structure.without_covariates(stein.free, 8)
-    >>> errors = JointErrors(data.errors, ("qpcr",))
-    >>> start = State(stein.typical, np.diag(stein.spread**2), errors)
-    >>> chains = Chains(JointData(data), plain, start, np.random.default_rng(1))
+    >>> sampled, start = prepared(stein, study)
+    >>> chains = Chains(sampled, start, np.random.default_rng(1))
     >>> chains.move(start, Steps())
     >>> chains.theta.shape                         # 7 chains of 8 patients: 50 at least
     (7, 8, 6)
     """
 
     def __init__(
-        self,
-        data: Data,
-        structure: Structure,
-        start: State,
-        rng: np.random.Generator,
+        self, sampled: Sampled, start: State, rng: np.random.Generator
     ) -> None:
-        self.data, self.structure, self.rng = data, structure, rng
-        patients, size = len(data.patients), len(structure.names)
+        self.data, self.structure = sampled.data, sampled.structure
+        self.rng = rng
+        patients, size = len(self.data.patients), len(self.structure.names)
         number = max(1, math.ceil(ENOUGH / patients))
         self.theta = self._fresh(start, number)
-        self.levels = data.levels(self.theta)
+        self.levels = self.data.levels(self.theta)
         self.expanded = np.ones((number, patients), bool)
         self.mean = np.zeros((patients, size))
         self.square = np.zeros((patients, size, size))

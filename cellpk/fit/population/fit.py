@@ -16,7 +16,7 @@ from cellpk.fit.population.joint import JointData, JointErrors
 from cellpk.fit.population.polish import Maximum, maximum
 from cellpk.fit.population.result import PopulationFit
 from cellpk.fit.population.saem import Course, saem
-from cellpk.fit.population.state import State
+from cellpk.fit.population.state import Sampled, State
 from cellpk.fit.population.structure import Structure
 from cellpk.fit.prior import Prior, prior_of
 from cellpk.model.model import Model
@@ -99,18 +99,19 @@ def fit_population(
     >>> fit.table.columns[:4].tolist(), len(fit.individuals)
     (['parameter', 'kind', 'value', 'unit'], 12)
     """
-    data = fit_data(model, study, assays=assays)
-    structure = _structure(model, study, data, covariates or {}, correlations)
-    start, units = _start(data, structure)
+    asked = {"covariates": covariates, "correlations": correlations}
+    sampled, start = prepared(model, study, assays=assays, **asked)
     steps = _checked(steps or Steps())
     courses = []
     for run in range(steps.starts):
         if progress is not None:
             progress(run, steps.starts + 1, f"SAEM, start {run + 1}")
-        courses.append(_search(data, structure, start, steps=steps, seed=(seed, run)))
+        courses.append(_search(sampled, start, steps=steps, seed=(seed, run)))
     if progress is not None:
         progress(steps.starts, steps.starts + 1, "likelihood and standard errors")
-    best, apart = _best(data, structure, courses, steps=steps, seed=seed)
+    best, apart = _best(sampled, courses, steps=steps, seed=seed)
+    assert isinstance(sampled.data, JointData)
+    data = sampled.data.data
     known = sum(int(one.known.sum()) for one in data.series)
     exact = sum(int(one.said.quantified.sum()) for one in data.series)
     return PopulationFit(
@@ -124,42 +125,81 @@ def fit_population(
         n_samples=known,
         n_below=known - exact,
         notes=data.notes,
-        units=units,
-        trace=_trace(courses, structure, start),
+        units=_units(data),
+        trace=_trace(courses, sampled.structure, start),
         _maximum=best,
         _apart=apart,
     )
 
 
-def _structure(
+def prepared(
     model: Model,
     study: Study,
-    data: FitData,
-    covariates: Mapping[str, Sequence[str]],
-    correlations: str | Sequence[tuple[str, str]],
-) -> Structure:
-    """Return how parameters depend on covariates and on each other."""
-    names = model.free
-    correlated = np.eye(len(names), dtype=bool)
-    if correlations == "full":
-        correlated[:] = True
-    elif not isinstance(correlations, str):
-        for one, other in correlations:
-            for name in (one, other):
-                if name not in names:
-                    raise FitError(f"no parameter {name!r}", todo=nearest(name, names))
-            a, b = names.index(one), names.index(other)
-            correlated[a, b] = correlated[b, a] = True
-    elif correlations != "none":
-        todo = "Use 'none', 'full', or pairs of parameters."
-        raise FitError(f"correlations = {correlations!r}", todo=todo)
+    *,
+    assays: str | Sequence[str] | Mapping[str, str] | None = None,
+    covariates: Mapping[str, Sequence[str]] | None = None,
+    correlations: Literal["none", "full"] | Sequence[tuple[str, str]] = "none",
+) -> tuple[Sampled, State]:
+    """Return what a population fit is about, and where it begins.
+
+    Parameters
+    ----------
+    model, study, assays, covariates, correlations
+        As for :func:`fit_population`.
+
+    Returns
+    -------
+    sampled : Sampled
+        The samples, and how parameters differ between patients.
+    start : State
+        The model's typical values, a wider spread, the model's residual errors.
+
+    Raises
+    ------
+    FitError, DataError
+        As :func:`fit_population`.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> sampled, start = prepared(stein, ck.simulate_study(seed=1))
+    >>> len(sampled.data.patients), start.never       # 3 of 18 were never quantified
+    (18, 0.1)
+    """
+    data = fit_data(model, study, assays=assays)
     patients = study.patients.set_index("patient").reindex(list(data.patients))
-    return structure_with(
-        names, patients.reset_index(), covariates, correlated=correlated
+    structure = structure_with(
+        model.free,
+        patients.reset_index(),
+        covariates or {},
+        correlated=_correlated(model.free, correlations),
     )
+    return Sampled(JointData(data), structure), _start(data, structure)
 
 
-def _start(data: FitData, structure: Structure) -> tuple[State, dict[str, str]]:
+def _correlated(
+    names: tuple[str, ...], pairs: str | Sequence[tuple[str, str]]
+) -> NDArray[np.bool_]:
+    """Return which parameters may be correlated."""
+    correlated = np.eye(len(names), dtype=bool)
+    if pairs == "full":
+        return np.ones_like(correlated)
+    if pairs == "none":
+        return correlated
+    if isinstance(pairs, str):
+        todo = "Use 'none', 'full', or pairs of parameters."
+        raise FitError(f"correlations = {pairs!r}", todo=todo)
+    for pair in pairs:
+        for name in pair:
+            if name not in names:
+                raise FitError(f"no parameter {name!r}", todo=nearest(name, names))
+        a, b = map(names.index, pair)
+        correlated[a, b] = correlated[b, a] = True
+    return correlated
+
+
+def _start(data: FitData, structure: Structure) -> State:
     """Return where to begin: at the model's numbers, with a wider spread."""
     prior = _prior(data)
     spread = np.maximum(WIDER * prior.sd, _LEAST_SPREAD)
@@ -167,8 +207,7 @@ def _start(data: FitData, structure: Structure) -> tuple[State, dict[str, str]]:
     beta[: len(structure.names)] = prior.centre
     errors = JointErrors(data.errors, tuple(each.assay for each in data.series))
     share = _NEVER if data.all_below.any() else 0.0
-    units = dict(zip(prior.table["parameter"], prior.table["unit"], strict=True))
-    return State(beta, np.diag(spread**2), errors, share), units
+    return State(beta, np.diag(spread**2), errors, share)
 
 
 def _prior(data: FitData) -> Prior:
@@ -177,6 +216,12 @@ def _prior(data: FitData) -> Prior:
     seen = np.where(one.said.quantified, one.said.low, -np.inf).max(-1)
     peaks = np.exp(seen[np.isfinite(seen)])
     return prior_of(data.model, peaks, observed=one.observed, unit=one.unit)
+
+
+def _units(data: FitData) -> dict[str, str]:
+    """Return the unit of each parameter."""
+    table = _prior(data).table
+    return dict(zip(table["parameter"], table["unit"], strict=True))
 
 
 def _checked(steps: Steps) -> Steps:
@@ -190,30 +235,20 @@ def _checked(steps: Steps) -> Steps:
 
 
 def _search(
-    data: FitData,
-    structure: Structure,
-    start: State,
-    *,
-    steps: Steps,
-    seed: tuple[int, int],
+    sampled: Sampled, start: State, *, steps: Steps, seed: tuple[int, int]
 ) -> Course:
     """Run SAEM from the start, or from a place about it."""
     rng = np.random.default_rng(seed)
-    beta, size = start.beta.copy(), len(structure.names)
+    beta, size = start.beta.copy(), len(sampled.structure.names)
     if seed[1]:
         away = np.sqrt(np.diag(start.omega)) * rng.standard_normal(size)
         beta[:size] += away / 2
     begin = State(beta, start.omega, start.errors, start.never)
-    return saem(JointData(data), structure, begin, rng=rng, steps=steps)
+    return saem(sampled, begin, rng=rng, steps=steps)
 
 
 def _best(
-    data: FitData,
-    structure: Structure,
-    courses: Sequence[Course],
-    *,
-    steps: Steps,
-    seed: int,
+    sampled: Sampled, courses: Sequence[Course], *, steps: Steps, seed: int
 ) -> tuple[Maximum, float]:
     """Return the highest maximum, and by how much of -2 log L another fell short.
 
@@ -221,11 +256,13 @@ def _best(
     """
     found: list[Maximum] = []
     for run, course in enumerate(courses):
-        if found and _together(found[0], Layout(structure, course.state).vector()):
+        if found and _together(
+            found[0], Layout(sampled.structure, course.state).vector()
+        ):
             continue
         rng = np.random.default_rng([seed, run, 1])
         climb = {"rng": rng, "draws": steps.draws}
-        found.append(maximum(JointData(data), structure, course, **climb))
+        found.append(maximum(sampled, course, **climb))
     values = [each.log_likelihood.sum() for each in found]
     return found[int(np.argmax(values))], float(2 * (max(values) - min(values)))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cellpk.fit.population.state import Data, Errors, State
+from cellpk.fit.population.state import Errors, Sampled, State
 from cellpk.fit.population.structure import Structure
 
 Array = NDArray[np.float64]
@@ -96,14 +96,12 @@ class Importance:
 
     Parameters
     ----------
-    data : Data
-        The samples.
-    structure : Structure
-        How parameters differ between patients.
+    sampled : Sampled
+        The samples, and how parameters differ between patients.
     state : State
         Estimates at which the draws are made.
-    mean, covariance : ndarray, shape (patients, p) and (patients, p, p)
-        Of each patient's parameters given her samples, roughly.
+    moments : (ndarray, ndarray), shapes (patients, p) and (patients, p, p)
+        Mean and covariance of each patient's parameters given her samples, roughly.
     rng : numpy Generator
         Chance.
     draws : int
@@ -112,16 +110,13 @@ class Importance:
     Examples
     --------
     >>> import cellpk as ck
-    >>> from cellpk.fit.data import fit_data
-    >>> from cellpk.fit.population.joint import JointData, JointErrors
+    >>> from cellpk.fit.population.fit import prepared
     >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
     >>> study = stein.simulate(8, design=ck.Design([4, 7, 14, 28]), seed=1).study()
-    >>> data = fit_data(stein, study)
-    >>> plain = Structure.without_covariates(stein.free, 8)
-    >>> errors = JointErrors(data.errors, ("qpcr",))
-    >>> start = State(stein.typical, np.diag(stein.spread**2), errors)
-    >>> moments = plain.means(start.beta), np.tile(start.omega, (8, 1, 1))
-    >>> found = Importance(JointData(data), plain, start, moments=moments,
+    >>> sampled, start = prepared(stein, study)
+    >>> means = sampled.structure.means(start.beta)
+    >>> moments = means, np.tile(start.omega, (8, 1, 1))
+    >>> found = Importance(sampled, start, moments=moments,
     ...                    rng=np.random.default_rng(1))
     >>> found.log_likelihood(start).shape, found.error(start) < 1
     ((8,), True)
@@ -129,19 +124,18 @@ class Importance:
 
     def __init__(
         self,
-        data: Data,
-        structure: Structure,
+        sampled: Sampled,
         state: State,
         *,
         moments: tuple[Array, Array],
         rng: np.random.Generator,
         draws: int = 1000,
     ) -> None:
-        self.data, self.structure = data, structure
+        self.data, self.structure = sampled.data, sampled.structure
         mean, covariance = moments
         patients, size = mean.shape
         wide = round(_WIDE * draws)
-        prior = structure.means(state.beta)
+        prior = self.structure.means(state.beta)
         near = np.linalg.cholesky(1.2 * covariance + 1e-8 * np.eye(size))
         far = np.linalg.cholesky(state.omega)
         normal = rng.standard_normal((draws, patients, size))
@@ -157,7 +151,7 @@ class Importance:
             math.log(_WIDE) + _log_normal(self.theta - prior, far),
             math.log1p(-_WIDE) + _log_t(self.theta - mean, near),
         )
-        self.levels = data.levels(self.theta)
+        self.levels = self.data.levels(self.theta)
         self._known: dict[bytes, tuple[Array, Array]] = {}
 
     def _of_errors(self, errors: Errors) -> tuple[Array, Array]:

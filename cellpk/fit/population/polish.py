@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from cellpk.fit.population.importance import Importance, Layout
 from cellpk.fit.population.saem import Course
-from cellpk.fit.population.state import Data, State
-from cellpk.fit.population.structure import Structure
+from cellpk.fit.population.state import Sampled, State
 
 Array = NDArray[np.float64]
 
@@ -69,8 +68,7 @@ class Maximum:
 
 
 def maximum(
-    data: Data,
-    structure: Structure,
+    sampled: Sampled,
     course: Course,
     *,
     rng: np.random.Generator,
@@ -84,10 +82,8 @@ def maximum(
 
     Parameters
     ----------
-    data : Data
-        The samples.
-    structure : Structure
-        How parameters differ between patients.
+    sampled : Sampled
+        The samples, and how parameters differ between patients.
     course : Course
         The search.
     rng : numpy Generator
@@ -107,24 +103,20 @@ def maximum(
     Examples
     --------
     >>> import cellpk as ck
-    >>> from cellpk.fit.data import fit_data
-    >>> from cellpk.fit.population.joint import JointData, JointErrors
+    >>> from cellpk.fit.population.fit import prepared
     >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
     >>> study = stein.simulate(8, design=ck.Design([4, 7, 14, 28]), seed=1).study()
-    >>> data = fit_data(stein, study)
-    >>> plain = Structure.without_covariates(stein.free, 8)
-    >>> errors = JointErrors(data.errors, ("qpcr",))
-    >>> start = State(stein.typical, np.diag(stein.spread**2), errors)
+    >>> sampled, start = prepared(stein, study)
     >>> spread = np.tile(start.omega, (8, 1, 1))
-    >>> course = Course(start, plain.means(start.beta), spread, np.empty((0, 14)))
-    >>> best = maximum(JointData(data), plain, course, draws=100,
-    ...                rng=np.random.default_rng(1))
+    >>> means = sampled.structure.means(start.beta)
+    >>> course = Course(start, means, spread, np.empty((0, 14)))
+    >>> best = maximum(sampled, course, draws=100, rng=np.random.default_rng(1))
     >>> before = best.importance.log_likelihood(start)
     >>> bool(best.log_likelihood.sum() > before.sum())
     True
     """
     chance = {"rng": rng, "draws": draws}
-    best = _rounds(data, structure, course, **chance)
+    best = _rounds(sampled, course, **chance)
     flat = np.sqrt(np.diag(best.state.omega)) < _FLAT
     if not flat.any():
         return best
@@ -139,14 +131,13 @@ def maximum(
         covariance + lifted,
         course.trace,
     )
-    other = _rounds(data, structure, again, **chance)
+    other = _rounds(sampled, again, **chance)
     higher = other.log_likelihood.sum() > best.log_likelihood.sum()
     return other if higher else best
 
 
 def _rounds(
-    data: Data,
-    structure: Structure,
+    sampled: Sampled,
     course: Course,
     *,
     rng: np.random.Generator,
@@ -155,13 +146,13 @@ def _rounds(
     """Climb, draw anew, and climb again."""
     state, moments = course.state, (course.mean, course.covariance)
     chance = {"rng": rng, "draws": draws}
-    found = Importance(data, structure, state, moments=moments, **chance)
+    found = Importance(sampled, state, moments=moments, **chance)
     best: Maximum | None = None
     for _ in range(_ROUNDS):
-        state = _climbed(found, Layout(structure, state))
+        state = _climbed(found, Layout(sampled.structure, state))
         moments = found.moments(state)
-        found = Importance(data, structure, state, moments=moments, **chance)
-        best = _concluded(found, Layout(structure, state))
+        found = Importance(sampled, state, moments=moments, **chance)
+        best = _concluded(found, Layout(sampled.structure, state))
         if best.moved < SETTLED:
             break
     assert best is not None

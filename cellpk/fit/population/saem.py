@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellpk.fit.population.chains import Chains, Steps
-from cellpk.fit.population.state import Data, State
-from cellpk.fit.population.structure import Structure
+from cellpk.fit.population.state import Sampled, State
 
 Array = NDArray[np.float64]
 
@@ -50,8 +49,7 @@ class Course:
 
 
 def saem(
-    data: Data,
-    structure: Structure,
+    sampled: Sampled,
     start: State,
     *,
     rng: np.random.Generator,
@@ -61,10 +59,8 @@ def saem(
 
     Parameters
     ----------
-    data : Data
-        The samples.
-    structure : Structure
-        How parameters differ between patients.
+    sampled : Sampled
+        The samples, and how parameters differ between patients.
     start : State
         Where to begin; a class of patients who never expand is estimated where its
         share is above 0.
@@ -81,22 +77,18 @@ def saem(
     Examples
     --------
     >>> import cellpk as ck
-    >>> from cellpk.fit.data import fit_data
-    >>> from cellpk.fit.population.joint import JointData, JointErrors
+    >>> from cellpk.fit.population.fit import prepared
     >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
     >>> study = stein.simulate(8, design=ck.Design([4, 7, 14, 28]), seed=1).study()
-    >>> data = fit_data(stein, study)
-    >>> plain = Structure.without_covariates(stein.free, 8)
-    >>> errors = JointErrors(data.errors, ("qpcr",))
-    >>> start = State(stein.typical, np.diag(stein.spread**2), errors)
+    >>> sampled, start = prepared(stein, study)
     >>> short = Steps(search=5, average=5)
     >>> chance = np.random.default_rng(1)
-    >>> course = saem(JointData(data), plain, start, rng=chance, steps=short)
+    >>> course = saem(sampled, start, rng=chance, steps=short)
     >>> course.trace.shape, course.mean.shape      # 6 + 6 + 1 + 1 numbers
     ((10, 14), (8, 6))
     """
     steps = steps or Steps()
-    chains, state, trace = Chains(data, structure, start, rng), start, []
+    chains, state, trace = Chains(sampled, start, rng), start, []
     for done in range(steps.search + steps.average):
         chains.move(state, steps)
         gain = 1.0 if done < steps.search else 1 / (done - steps.search + 1)

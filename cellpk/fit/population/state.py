@@ -1,10 +1,12 @@
-"""What a population fit estimates, at one moment."""
+"""What a population fit is about, and what it estimates at one moment."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cellpk.fit.population.structure import Structure
 
 Array = NDArray[np.float64]
 
@@ -19,7 +21,7 @@ class Errors(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Their names, such as ``qpcr.sd``."""
+        """Their names, such as "qpcr sd"."""
         ...
 
     def with_logs(self, logs: Array) -> "Errors":
@@ -51,6 +53,27 @@ class Data(Protocol):
     def error_gradient(self, levels: list[Array], errors: Errors) -> Array:
         """Return its slope by the logs of the errors, shape (..., patients, k)."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """What a population fit is about: samples, and how patients may differ.
+
+    Parameters
+    ----------
+    data : Data
+        The samples.
+    structure : Structure
+        How parameters differ between patients.
+
+    Examples
+    --------
+    >>> sorted(Sampled.__annotations__)
+    ['data', 'structure']
+    """
+
+    data: Data
+    structure: Structure
 
 
 @dataclass(frozen=True, eq=False)

@@ -116,4 +116,8 @@ class Structure:
         expected = self.means(beta)
         cross = mean.T @ expected
         total = second - cross - cross.T + expected.T @ expected
-        return np.where(self.correlated, total / len(mean), 0.0)
+        omega = np.where(self.correlated, total / len(mean), 0.0)
+        apart = np.diag(np.diag(omega))
+        while np.linalg.eigvalsh(omega)[0] <= 0 and not np.allclose(omega, apart):
+            omega = (omega + apart) / 2  # pairs alone may contradict one another
+        return omega
