@@ -27,6 +27,8 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:  # the reader has enough: click ends without a word
+            raise
         except (CellpkError, OSError) as error:
             typer.echo(f"Error: {error}", err=True)
             raise typer.Exit(1) from None

@@ -61,6 +61,19 @@ def test_help_names_every_command():
         assert command in done.output
 
 
+def test_a_reader_that_has_enough_ends_it_without_a_word(study):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cellpk", "check", str(study)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdout.close()
+    assert not process.stderr.read()
+    process.stderr.close()
+    process.wait()
+
+
 @pytest.mark.parametrize("command", ["check", "nca", "report"])
 def test_a_path_that_does_not_exist_is_an_error_in_words(command, tmp_path):
     done = shell(command, tmp_path / "nowhere.toml")

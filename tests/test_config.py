@@ -71,6 +71,13 @@ def test_unknown_keys_offer_the_nearest_known_one(values, column, todo):
     assert problem.file == "study.toml"
 
 
+def test_a_day_without_its_window_says_how_many_values_there_are():
+    visits = {**LEAST, "metrics": {"visits": {"d28": [28]}}}
+    (problem,) = problems_of(visits)
+    assert problem.column == "metrics.visits.d28"
+    assert (problem.what, problem.todo) == ("a value is missing", "Give 2 values.")
+
+
 def test_a_missing_infusion_day_says_what_to_do():
     (problem,) = problems_of({"study": {"id": "A"}})
     assert problem.column == "study.infusion_day"

@@ -57,6 +57,9 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], file: str) -> Problem
         return Problem(
             "the key is not known", todo, file=file, column=place, value=text
         )
+    if detail["type"] == "missing" and isinstance(key, int):
+        what, todo = "a value is missing", f"Give {key + 1} values."
+        return Problem(what, todo, file=file, column=_place(tuple(parents)))
     if detail["type"] == "missing":
         todo = _MISSING.get(str(key), f"Add {key!r}.")
         return Problem("the key is missing", todo, file=file, column=place)

@@ -108,7 +108,7 @@ def _columns(name: str, patients: pd.DataFrame) -> tuple[list[Column], list[Prob
     if values.isna().any():
         who = ", ".join(patients.loc[values.isna(), "patient"].head(10))
         what = f"the covariate is not known of {int(values.isna().sum())} patients"
-        todo = f"Fill it in, or leave these patients out: {who}."
+        todo = f"Fill it in, or fit without the covariate: {who}."
         return [], [Problem(what, todo, column=plain)]
     if not pd.api.types.is_numeric_dtype(values) or values.dtype == bool:
         return _categories(plain, values), []
