@@ -6,7 +6,8 @@ from linear_population import NAMES, Sd, lines
 from scipy.optimize import minimize
 
 from cellpk.fit.population.chains import Steps
-from cellpk.fit.population.importance import Importance, Layout
+from cellpk.fit.population.importance import Importance
+from cellpk.fit.population.layout import Layout
 from cellpk.fit.population.polish import maximum
 from cellpk.fit.population.saem import saem
 from cellpk.fit.population.state import Sampled, State
@@ -54,9 +55,9 @@ def exact_maximum(data, layout):
 def test_the_maximum_is_that_of_the_exact_likelihood(full):
     data = lines(40, rho=0.6 if full else 0.0)
     _, best = fitted(data, full=full)
-    exact, highest, expected = exact_maximum(data, best.layout)
-    errors = np.sqrt(np.diag(best.covariance))
-    away = (best.layout.vector() - exact) / expected
+    exact, highest, expected = exact_maximum(data, best.estimates.layout)
+    errors = np.sqrt(np.diag(best.estimates.covariance))
+    away = (best.estimates.layout.vector() - exact) / expected
     assert np.sqrt(np.mean(away**2)) < 0.1
     assert best.log_likelihood.sum() == pytest.approx(highest, abs=0.15)
     assert errors == pytest.approx(expected, rel=0.1)
@@ -66,7 +67,7 @@ def test_saem_alone_comes_near_it():
     data = lines(40)
     course, best = fitted(data)
     layout = Layout(structure(data), course.state)
-    exact, _, errors = exact_maximum(data, best.layout)
+    exact, _, errors = exact_maximum(data, best.estimates.layout)
     away = (layout.vector() - exact) / errors
     assert np.abs(away).max() < 0.5
 
@@ -124,9 +125,9 @@ def test_levels_below_a_limit_bias_nothing_that_their_likelihood_holds():
     data = lines(400, limit=1.0, seed=5)
     assert 0.4 < data.below.mean() < 0.6
     _, best = fitted(data, draws=500)
-    state, errors = best.state, np.sqrt(np.diag(best.covariance))
+    state, errors = best.state, np.sqrt(np.diag(best.estimates.covariance))
     truth = np.array([2, -1, 0, np.log(0.5), np.log(0.5)])
-    assert np.abs((best.layout.vector() - truth) / errors).max() < 3
+    assert np.abs((best.estimates.layout.vector() - truth) / errors).max() < 3
     assert errors.max() < 0.2
     assert state.never == 0
 
@@ -145,7 +146,7 @@ def test_patients_who_never_expand_are_a_class():
 def test_the_same_seed_gives_the_same_numbers():
     data = lines(10)
     one, other = (fitted(data, seed=4, draws=200)[1] for _ in range(2))
-    assert (one.layout.vector() == other.layout.vector()).all()
+    assert (one.estimates.layout.vector() == other.estimates.layout.vector()).all()
     assert (one.log_likelihood == other.log_likelihood).all()
 
 

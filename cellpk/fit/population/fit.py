@@ -1,6 +1,7 @@
 """A model fitted to all patients together: ``fit_population``."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,9 +12,10 @@ from cellpk.errors import FitError, nearest
 from cellpk.fit.data import FitData, fit_data
 from cellpk.fit.population.chains import Steps
 from cellpk.fit.population.covariates import structure_with
-from cellpk.fit.population.importance import Layout
 from cellpk.fit.population.joint import JointData, JointErrors
+from cellpk.fit.population.layout import Layout
 from cellpk.fit.population.polish import Maximum, maximum
+from cellpk.fit.population.posteriors import posteriors_of
 from cellpk.fit.population.result import PopulationFit
 from cellpk.fit.population.saem import Course, saem
 from cellpk.fit.population.state import Sampled, State
@@ -112,23 +114,19 @@ def fit_population(
     best, apart = _best(sampled, courses, steps=steps, seed=seed)
     assert isinstance(sampled.data, JointData)
     data = sampled.data.data
-    known = sum(int(one.known.sum()) for one in data.series)
-    exact = sum(int(one.said.quantified.sum()) for one in data.series)
     return PopulationFit(
         model=model,
-        study_id=study.settings.study.id,
-        assays=tuple(one.assay for one in data.series),
-        method="SAEM",
+        study=study,
+        data=data,
+        asked=asked | {"assays": assays},
+        method="saem",
         seed=seed,
-        patients=data.patients,
-        left_out=_left_out(data),
-        n_samples=known,
-        n_below=known - exact,
-        notes=data.notes,
         units=_units(data),
+        estimates=replace(best.estimates, apart=apart),
+        posteriors=posteriors_of(
+            best.importance, best.state, np.random.default_rng([seed, 2])
+        ),
         trace=_trace(courses, sampled.structure, start),
-        _maximum=best,
-        _apart=apart,
     )
 
 
@@ -269,8 +267,8 @@ def _best(
 
 def _together(best: Maximum, vector: Array) -> bool:
     """Say whether a run ended within the standard errors of a maximum."""
-    errors = np.sqrt(np.diag(best.covariance))
-    away = (vector - best.layout.vector())[np.isfinite(errors)]
+    errors = best.estimates.standard_errors
+    away = (vector - best.estimates.layout.vector())[np.isfinite(errors)]
     away = away / errors[np.isfinite(errors)]
     return bool(away.size and np.sqrt(np.mean(away**2)) < _TOGETHER)
 
@@ -292,13 +290,3 @@ def _trace(
         for run, course in enumerate(courses)
     ]
     return pd.concat(frames, ignore_index=True)[["run", "iteration", *names]]
-
-
-def _left_out(data: FitData) -> pd.DataFrame:
-    """Return who has no sample that says something, and why."""
-    rows = []
-    for patient in data.without:
-        own = data.samples[data.samples["patient"] == patient]
-        reasons = sorted(set(own["left_out"]) - {""})
-        rows.append((patient, "; ".join(reasons) or "no sample of this assay"))
-    return pd.DataFrame(rows, columns=["patient", "reason"])

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cellpk.fit.population.importance import Importance, Layout
+from cellpk.fit.population.estimates import SETTLED, Estimates
+from cellpk.fit.population.importance import Importance
+from cellpk.fit.population.layout import Layout
 from cellpk.fit.population.saem import Course
 from cellpk.fit.population.state import Sampled, State
 
@@ -14,9 +16,6 @@ Array = NDArray[np.float64]
 SD_RANGE = (0.05, 20.0)
 """SDs between patients, on the transformed scale, between which one is sought: of
 log-normal parameters, patients who differ by less than 5% do not differ."""
-
-SETTLED = 0.25
-"""How far new draws may move the estimates: root mean square, in standard errors."""
 
 _ROUNDS = 6
 _FLAT, _LIFTED = 0.06, 0.3
@@ -29,42 +28,28 @@ class Maximum:
 
     Parameters
     ----------
-    layout : Layout
-        Estimates, and where each stands in a vector.
-    covariance : ndarray
-        Of the estimates, in the order of ``layout.vector()``; NaN for those that stand
-        at a bound. Where the curvature is not that of a maximum, it is that which
-        follows from the slopes of the patients.
+    estimates : Estimates
+        Where it is. Where the curvature is not that of a maximum, the covariance is
+        that which follows from the slopes of the patients.
     importance : Importance
         Draws at the estimates, made anew after the last step.
     log_likelihood : ndarray, shape (patients,)
         Of each patient.
-    moved : float
-        The step that the new draws would take, in standard errors: root mean square
-        over the estimates.
-    at_bound : tuple of bool
-        Which estimates stand at a bound.
-    untold : tuple of int
-        Estimates along which the curvature is not that of a maximum.
 
     Examples
     --------
-    >>> sorted(Maximum.__annotations__)[:2]
-    ['at_bound', 'covariance']
+    >>> sorted(Maximum.__annotations__)
+    ['estimates', 'importance', 'log_likelihood']
     """
 
-    layout: Layout
-    covariance: Array
+    estimates: Estimates
     importance: Importance
     log_likelihood: Array
-    moved: float
-    at_bound: tuple[bool, ...]
-    untold: tuple[int, ...]
 
     @property
     def state(self) -> State:
         """The estimates."""
-        return self.layout.state
+        return self.estimates.state
 
 
 def maximum(
@@ -153,7 +138,7 @@ def _rounds(
         moments = found.moments(state)
         found = Importance(sampled, state, moments=moments, **chance)
         best = _concluded(found, Layout(sampled.structure, state))
-        if best.moved < SETTLED:
+        if best.estimates.moved < SETTLED:
             break
     assert best is not None
     return best
@@ -226,12 +211,12 @@ def _concluded(found: Importance, layout: Layout) -> Maximum:
     covariance[free] = np.linalg.pinv(information)
     step = slopes.sum(0) @ covariance[free] @ slopes.sum(0)
     moved = float(np.sqrt(step / max(1, slopes.shape[1])))
-    return Maximum(
+    estimates = Estimates(
         layout=layout,
         covariance=covariance,
-        importance=found,
-        log_likelihood=found.log_likelihood(layout.state),
         moved=moved,
         at_bound=tuple(at_bound.tolist()),
         untold=tuple(np.flatnonzero(~at_bound)[np.unique(untold)].tolist()),
+        deviance_error=2 * found.error(layout.state),
     )
+    return Maximum(estimates, found, found.log_likelihood(layout.state))

@@ -4,19 +4,23 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellpk.fit.population.polish import SETTLED, Maximum
+from cellpk.fit.data import FitData
+from cellpk.fit.population.estimates import Estimates
+from cellpk.fit.population.posteriors import Posteriors
 from cellpk.model.model import Model
 from cellpk.model.parameters import SCALES
+from cellpk.study.study import Study
 
 Array = NDArray[np.float64]
 
-APART = 2.0
-"""How much -2 log L of runs from different starts may differ: so little is chance."""
+METHODS = {"saem": "SAEM"}
+"""How methods are called in sentences."""
 
 _Z = 1.959963984540054
 
@@ -29,26 +33,25 @@ class PopulationFit:
     ----------
     model : Model
         What was fitted.
-    study_id : str
+    study : Study
         To which study.
-    assays : tuple of str
-        To which assays.
+    data : FitData
+        To which samples; whom they are of, and what was assumed of units.
+    asked : mapping of str
+        The other arguments of the fit: ``assays``, ``covariates``, ``correlations``.
     method : str
-        How.
+        How: a key of ``METHODS``.
     seed : int
         With which chance.
-    patients : tuple of str
-        Who has a sample that says something.
-    left_out : DataFrame
-        ``patient``, ``reason`` of those who have none.
-    n_samples, n_below : int
-        Samples that were used, and those of them that only limits bound.
-    notes : tuple of str
-        What was assumed of units and covariates.
     units : mapping of str to str
         Unit of each parameter.
+    estimates : Estimates
+        What was estimated, and how surely.
+    posteriors : Posteriors
+        What is known of each patient.
     trace : DataFrame
-        What SAEM went through: ``run``, ``iteration``, and a column for each estimate.
+        What the search went through: ``run``, ``iteration``, and a column for each
+        estimate.
 
     Examples
     --------
@@ -57,19 +60,15 @@ class PopulationFit:
     """
 
     model: Model
-    study_id: str
-    assays: tuple[str, ...]
+    study: Study
+    data: FitData
+    asked: Mapping[str, Any]
     method: str
     seed: int
-    patients: tuple[str, ...]
-    left_out: pd.DataFrame
-    n_samples: int
-    n_below: int
-    notes: tuple[str, ...]
     units: Mapping[str, str]
+    estimates: Estimates
+    posteriors: Posteriors
     trace: pd.DataFrame
-    _maximum: Maximum
-    _apart: float
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -94,18 +93,19 @@ class PopulationFit:
         natural scale (``NAME``), and its SD on the parameter's own scale
         (``NAME_sd``); ``expanded``, the chance that her cells expanded at all.
         """
-        mean, covariance, expanded = self._moments
+        known = self.posteriors
+        mean, covariance = known.mean, known.covariance
         natural = self.model.natural(mean)
         sd = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
         columns: dict[str, Array | list[str]] = {"patient": list(self.patients)}
         for i, name in enumerate(self.model.free):
             columns |= {name: np.asarray(natural[name]), f"{name}_sd": sd[:, i]}
-        return pd.DataFrame(columns | {"expanded": expanded})
+        return pd.DataFrame(columns | {"expanded": known.expanded})
 
     @property
     def log_likelihood(self) -> float:
         """Log likelihood, by importance sampling."""
-        return float(self._maximum.log_likelihood.sum())
+        return float(self.posteriors.log_likelihood.sum())
 
     @property
     def criteria(self) -> pd.Series:
@@ -114,7 +114,7 @@ class PopulationFit:
         The corrected BIC (Delattre et al. 2014) counts what varies between patients by
         the number of patients, the rest by the number of samples.
         """
-        layout = self._maximum.layout
+        layout = self.estimates.layout
         parts = {name: w.stop - w.start for name, w in layout.parts().items()}
         number, deviance = sum(parts.values()), -2 * self.log_likelihood
         patients = np.log(len(self.patients))
@@ -122,7 +122,7 @@ class PopulationFit:
         return pd.Series(
             {
                 "deviance": deviance,
-                "deviance_error": 2 * self._maximum.importance.error(layout.state),
+                "deviance_error": self.estimates.deviance_error,
                 "parameters": number,
                 "aic": deviance + 2 * number,
                 "bic": deviance + patients * number,
@@ -135,35 +135,41 @@ class PopulationFit:
     @property
     def correlations(self) -> pd.DataFrame:
         """Correlations between the patients' parameters, on the transformed scales."""
-        omega = self._maximum.state.omega
+        omega = self.estimates.state.omega
         sd = np.sqrt(np.diag(omega))
         names = list(self.model.free)
         return pd.DataFrame(omega / np.outer(sd, sd), index=names, columns=names)
 
-    @cached_property
+    @property
+    def left_out(self) -> pd.DataFrame:
+        """``patient``, ``reason`` of those who have no sample that says something."""
+        rows = []
+        for patient in self.data.without:
+            own = self.data.samples[self.data.samples["patient"] == patient]
+            reasons = sorted(set(own["left_out"]) - {""})
+            rows.append((patient, "; ".join(reasons) or "no sample of this assay"))
+        return pd.DataFrame(rows, columns=["patient", "reason"])
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """Who has a sample that says something."""
+        return self.data.patients
+
+    @property
+    def n_samples(self) -> int:
+        """How many samples were used."""
+        return sum(int(one.known.sum()) for one in self.data.series)
+
+    @property
+    def n_below(self) -> int:
+        """How many of them only limits bound."""
+        exact = (int(one.said.quantified.sum()) for one in self.data.series)
+        return self.n_samples - sum(exact)
+
+    @property
     def doubts(self) -> tuple[str, ...]:
         """Why the fit cannot be taken for converged; empty where it can."""
-        found, best = [], self._maximum
-        names = self._estimates
-        found += [
-            f"the samples do not tell {names[i]}: no maximum is seen along it"
-            for i in best.untold
-        ]
-        if best.moved > SETTLED:
-            found.append(
-                f"new draws still move the estimates, by {best.moved:.2f} standard "
-                "errors on average"
-            )
-        if self._apart > APART:
-            found.append(
-                f"runs from other starts ended lower, by {self._apart:.1f} of -2 log L"
-            )
-        found += [
-            f"{name} stands at a bound: these samples do not tell it"
-            for name, stuck in zip(names, best.at_bound, strict=True)
-            if stuck
-        ]
-        return tuple(found)
+        return self.estimates.doubts
 
     @property
     def converged(self) -> bool:
@@ -172,10 +178,12 @@ class PopulationFit:
 
     def __repr__(self) -> str:
         said = "converged" if self.converged else f"NOT converged: {self.doubts[0]}"
+        assays = [one.assay for one in self.data.series]
         below = f"{self.n_below} of them by limits only"
         return (
-            f"Population fit of {self.model.name} to {self.study_id} "
-            f"{' and '.join(self.assays)} ({self.method}): {len(self.patients)} "
+            f"Population fit of {self.model.name} to "
+            f"{self.study.settings.study.id} {' and '.join(assays)} "
+            f"({METHODS[self.method]}): {len(self.patients)} "
             f"patients, {self.n_samples} samples ({below}), -2 log L "
             f"{-2 * self.log_likelihood:.1f}, {said}"
         )
@@ -186,34 +194,11 @@ class PopulationFit:
         )
         return f"<p>{html.escape(repr(self))}</p>{table}"
 
-    @property
-    def _estimates(self) -> list[str]:
-        """Names of all estimates, in the order of the vector."""
-        layout = self._maximum.layout
-        names = layout.structure.names
-        pairs = [f"correlation of {names[b]} and {names[a]}" for a, b in layout.pairs]
-        spread = [f"the spread of {name}" for name in names]
-        share = ["never expanded"] if layout.state.never else []
-        coefficients, errors = layout.structure.coefficients, layout.state.errors.names
-        return [*coefficients, *spread, *pairs, *errors, *share]
-
-    @cached_property
-    def _moments(self) -> tuple[Array, Array, Array]:
-        best = self._maximum
-        mean, covariance = best.importance.moments(best.state)
-        _, expanded = best.importance.expected(best.state)
-        return mean, covariance, expanded
-
-    @property
-    def _errors(self) -> Array:
-        """Standard errors of all estimates."""
-        return np.sqrt(np.diag(self._maximum.covariance))
-
     def _typical(self) -> list[dict[str, object]]:
-        layout, mean = self._maximum.layout, self._moments[0]
+        layout, mean = self.estimates.layout, self.posteriors.mean
         state, where = layout.state, layout.parts()
         away = mean - layout.structure.means(state.beta)
-        errors, spread = self._errors, np.sqrt(np.diag(state.omega))
+        errors, spread = self.estimates.standard_errors, np.sqrt(np.diag(state.omega))
         rows = []
         for i, name in enumerate(self.model.free):
             row = self.model.parameters[name]
@@ -241,8 +226,8 @@ class PopulationFit:
         return rows
 
     def _others(self) -> list[dict[str, object]]:
-        layout = self._maximum.layout
-        state, where, errors = layout.state, layout.parts(), self._errors
+        layout, errors = self.estimates.layout, self.estimates.standard_errors
+        state, where = layout.state, layout.parts()
         rows = []
         size = len(layout.structure.names)
         for i, name in enumerate(layout.structure.coefficients[size:], size):

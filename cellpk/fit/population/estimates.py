@@ -1,0 +1,93 @@
+"""What was estimated of a population, how surely, and what speaks against it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellpk.fit.population.layout import Layout
+from cellpk.fit.population.state import State
+
+Array = NDArray[np.float64]
+
+SETTLED = 0.25
+"""How far new draws may move the estimates: root mean square, in standard errors."""
+
+APART = 2.0
+"""How much -2 log L of runs from different starts may differ: so little is chance."""
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """Estimates of a population at the highest likelihood that was found.
+
+    Parameters
+    ----------
+    layout : Layout
+        Estimates, and where each stands in a vector.
+    covariance : ndarray
+        Of the estimates, in the order of ``layout.vector()``; NaN for those that stand
+        at a bound.
+    moved : float
+        The step that new draws would take, in standard errors: root mean square over
+        the estimates.
+    at_bound : tuple of bool
+        Which estimates stand at a bound.
+    untold : tuple of int
+        Estimates along which the curvature is not that of a maximum.
+    apart : float
+        By how much of -2 log L a run from another start ended lower.
+    deviance_error : float
+        Monte Carlo standard error of -2 log L.
+    doubted : tuple of str
+        What else the method says against it.
+
+    Examples
+    --------
+    >>> sorted(Estimates.__annotations__)[:3]
+    ['apart', 'at_bound', 'covariance']
+    """
+
+    layout: Layout
+    covariance: Array
+    moved: float
+    at_bound: tuple[bool, ...]
+    untold: tuple[int, ...]
+    apart: float = 0.0
+    deviance_error: float = 0.0
+    doubted: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> State:
+        """The estimates."""
+        return self.layout.state
+
+    @property
+    def standard_errors(self) -> Array:
+        """Standard errors, in the order of ``layout.vector()``."""
+        return np.sqrt(np.diag(self.covariance))
+
+    @cached_property
+    def doubts(self) -> tuple[str, ...]:
+        """Why the fit cannot be taken for converged; empty where it can."""
+        names, found = self.layout.names, list(self.doubted)
+        found += [
+            f"the samples do not tell {names[i]}: no maximum is seen along it"
+            for i in self.untold
+        ]
+        if self.moved > SETTLED:
+            found.append(
+                f"new draws still move the estimates, by {self.moved:.2f} standard "
+                "errors on average"
+            )
+        if self.apart > APART:
+            found.append(
+                f"runs from other starts ended lower, by {self.apart:.1f} of -2 log L"
+            )
+        found += [
+            f"{name} stands at a bound: these samples do not tell it"
+            for name, stuck in zip(names, self.at_bound, strict=True)
+            if stuck
+        ]
+        return tuple(found)

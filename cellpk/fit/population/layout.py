@@ -1,0 +1,88 @@
+"""Where each estimate of a population stands in one vector."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellpk.fit.population.state import State
+from cellpk.fit.population.structure import Structure
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Where each estimate stands in one vector, and back.
+
+    SDs between patients stand as logs, correlations as they are, residual errors as
+    logs, the share of those who never expanded as log odds.
+
+    Parameters
+    ----------
+    structure : Structure
+        How parameters differ between patients.
+    state : State
+        Estimates, of which errors and the class give the shape.
+
+    Examples
+    --------
+    >>> sorted(Layout.__annotations__)
+    ['state', 'structure']
+    """
+
+    structure: Structure
+    state: State
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Pairs of parameters whose correlation is estimated."""
+        rows, columns = np.nonzero(np.tril(self.structure.correlated, -1))
+        return list(zip(rows.tolist(), columns.tolist(), strict=True))
+
+    def vector(self) -> Array:
+        """Return the estimates as one vector."""
+        sd = np.sqrt(np.diag(self.state.omega))
+        between = [self.state.omega[a, b] / (sd[a] * sd[b]) for a, b in self.pairs]
+        never = self.state.never
+        odds = [math.log(never / (1 - never))] if never else []
+        return np.concatenate(
+            [self.state.beta, np.log(sd), between, self.state.errors.logs, odds]
+        )
+
+    def parts(self) -> dict[str, slice]:
+        """Return where the kinds of estimates stand."""
+        sizes = {
+            "beta": len(self.structure.coefficients),
+            "log_sd": len(self.structure.names),
+            "correlation": len(self.pairs),
+            "error": self.state.errors.logs.size,
+            "never": 1 if self.state.never else 0,
+        }
+        ends = np.cumsum([0, *sizes.values()])
+        return {
+            name: slice(int(a), int(b))
+            for name, a, b in zip(sizes, ends[:-1], ends[1:], strict=True)
+        }
+
+    def state_at(self, vector: Array) -> State:
+        """Return the estimates that a vector stands for."""
+        part = {name: vector[where] for name, where in self.parts().items()}
+        sd = np.exp(part["log_sd"])
+        correlation = np.eye(sd.size)
+        for (a, b), value in zip(self.pairs, part["correlation"], strict=True):
+            correlation[a, b] = correlation[b, a] = value
+        never = 1 / (1 + math.exp(-part["never"][0])) if self.state.never else 0.0
+        errors = self.state.errors.with_logs(part["error"])
+        return State(part["beta"], np.outer(sd, sd) * correlation, errors, never)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each estimate is called, in the order of the vector."""
+        own = self.structure.names
+        pairs = [f"correlation of {own[b]} and {own[a]}" for a, b in self.pairs]
+        spread = [f"the spread of {name}" for name in own]
+        share = ["never expanded"] if self.state.never else []
+        errors = self.state.errors.names
+        return (*self.structure.coefficients, *spread, *pairs, *errors, *share)
