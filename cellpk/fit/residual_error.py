@@ -19,6 +19,7 @@ from cellpk.model.rows import Observed
 
 Array = NDArray[np.float64]
 
+_STEP = 1e-4
 _CLOSE = 1e-5
 """Ends of an interval that are closer enclose a density rather than a probability."""
 
@@ -309,6 +310,31 @@ def _of_interval(bell: Bell, curve: Standardised) -> tuple[Array, Array]:
         np.where(close, together[0], apart[0]),
         np.where(close, together[1], apart[1]),
     )
+
+
+def curvature(log_level: ArrayLike, said: Evidence, error: ResidualError) -> Array:
+    """Return the curvature of minus the log likelihood of each sample by the log level.
+
+    Parameters
+    ----------
+    log_level, said, error
+        As in :func:`log_likelihood`.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        By differences of the slopes, which are exact; 0 for a sample that says nothing.
+
+    Examples
+    --------
+    >>> said = Evidence(np.array([2.0, -np.inf]), np.array([2.0, 1.5]))
+    >>> error = ResidualError("lognormal", {"sd": 0.5})
+    >>> curvature([1.0, 1.5], said, error).round(4)     # 1/sd**2, and 2/pi of it
+    array([4.    , 2.5465])
+    """
+    mu = np.asarray(log_level, float)
+    up, down = (gradients(mu + step, said, error)[0] for step in (_STEP, -_STEP))
+    return (down - up) / (2 * _STEP)
 
 
 def level_scale(said: Evidence) -> float:
