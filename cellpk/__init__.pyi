@@ -5,6 +5,7 @@ from .errors import ModelError as ModelError
 from .errors import Problem as Problem
 from .fit.individual import IndividualFits as IndividualFits
 from .fit.individual import fit_individuals as fit_individuals
+from .fit.loading import load as load
 from .fit.population.fit import fit_population as fit_population
 from .fit.population.result import PopulationFit as PopulationFit
 from .kinetics.assay_error import metric_intervals as metric_intervals
