@@ -7,7 +7,6 @@ from .fit.choice import ModelChoice as ModelChoice
 from .fit.choice import choose_model as choose_model
 from .fit.individual import IndividualFits as IndividualFits
 from .fit.individual import fit_individuals as fit_individuals
-from .fit.loading import load as load
 from .fit.population.fit import fit_population as fit_population
 from .fit.population.result import PopulationFit as PopulationFit
 from .kinetics.assay_error import metric_intervals as metric_intervals

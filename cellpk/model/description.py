@@ -34,7 +34,6 @@ class Description(ParameterSpace):
     doubts: str = ""
     infusions: Infusions | None = None
     printed: Mapping[str, Printed] = field(default_factory=dict)
-    files: tuple[tuple[str, str], ...] = ()
 
     def latex(self) -> list[str]:
         r"""Return the equations as LaTeX, line by line; then those of the closed form.

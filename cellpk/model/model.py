@@ -58,8 +58,6 @@ class Model(Quantified):
         Numbers of the typical patient's course that were printed.
     status, doubts : str
         "published" or "unpublished"; known doubts about the transcription.
-    files : tuple of (str, str)
-        Name and text of its file and, where it is a variant, of those it varies.
 
     Examples
     --------

@@ -144,7 +144,6 @@ def _build(name: str, data: Mapping[str, Any], places: Places) -> Model:
         time=data["time"],
         status=data.get("status", "published"),
         equations=equations,
-        files=tuple((file.name, file.text) for file in places.files),
         **{key: data.get(key, "").strip() for key in PROSE},
         **_results(data, rows),
     )

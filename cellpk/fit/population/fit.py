@@ -121,7 +121,7 @@ def fit_population(
         asked=asked | {"assays": assays},
         method="saem",
         seed=seed,
-        units=units_of(data),
+        units=_units(data),
         estimates=replace(best.estimates, apart=apart),
         posteriors=posteriors_of(
             best.importance, best.state, np.random.default_rng([seed, 2])
@@ -216,16 +216,8 @@ def _prior(data: FitData) -> Prior:
     return prior_of(data.model, peaks, observed=one.observed, unit=one.unit)
 
 
-def units_of(data: FitData) -> dict[str, str]:
-    """Return the unit of each parameter.
-
-    Examples
-    --------
-    >>> import cellpk as ck
-    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
-    >>> units_of(fit_data(stein, ck.simulate_study(seed=1)))["cmax"]
-    'copies/ug'
-    """
+def _units(data: FitData) -> dict[str, str]:
+    """Return the unit of each parameter."""
     table = _prior(data).table
     return dict(zip(table["parameter"], table["unit"], strict=True))
 

@@ -4,7 +4,6 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -176,37 +175,6 @@ class PopulationFit:
     def converged(self) -> bool:
         """Whether nothing speaks against it."""
         return not self.doubts
-
-    def save(self, path: str | Path) -> Path:
-        """Write the fit, with its study and its model, into one file.
-
-        Parameters
-        ----------
-        path : str or Path
-            Where to, such as "stein.cellpk".
-
-        Returns
-        -------
-        Path
-            A zip file of texts, tables and arrays; ``cellpk.load`` gives the fit back.
-            Equal fits give equal bytes.
-
-        Examples
-        --------
-        >>> import tempfile
-        >>> import cellpk as ck
-        >>> from cellpk.fit.population.chains import Steps
-        >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
-        >>> study = stein.simulate(12, design=ck.Design([4, 7, 28]), seed=1).study()
-        >>> quick = Steps(starts=1, search=20, average=10, draws=100)
-        >>> fit = ck.fit_population(stein, study, steps=quick)
-        >>> file = fit.save(f"{tempfile.mkdtemp()}/fit.cellpk")
-        >>> ck.load(file).table.equals(fit.table)
-        True
-        """
-        from cellpk.fit.population.storing import save
-
-        return save(self, path)
 
     def __repr__(self) -> str:
         said = "converged" if self.converged else f"NOT converged: {self.doubts[0]}"
