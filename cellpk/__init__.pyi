@@ -9,6 +9,7 @@ from .fit.individual import IndividualFits as IndividualFits
 from .fit.individual import fit_individuals as fit_individuals
 from .fit.population.fit import fit_population as fit_population
 from .fit.population.result import PopulationFit as PopulationFit
+from .fit.store import load as load
 from .kinetics.assay_error import metric_intervals as metric_intervals
 from .kinetics.nca import Metrics as Metrics
 from .kinetics.nca import nca as nca

@@ -26,6 +26,7 @@ from cellpk.study.study import Study
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int, str], Any]
+Correlations = Literal["none", "full"] | Sequence[Sequence[str]]
 
 WIDER = 1.5
 """How many times wider than in the model patients are held to spread at the start."""
@@ -41,7 +42,7 @@ def fit_population(
     *,
     assays: str | Sequence[str] | Mapping[str, str] | None = None,
     covariates: Mapping[str, Sequence[str]] | None = None,
-    correlations: Literal["none", "full"] | Sequence[tuple[str, str]] = "none",
+    correlations: Correlations = "none",
     steps: Steps | None = None,
     seed: int = 1,
     progress: Progress | None = None,
@@ -67,8 +68,9 @@ def fit_population(
     covariates : mapping of str to sequence of str, optional
         By parameter, columns of ``study.patients`` that it depends on; ``"log NAME"``
         for a power law.
-    correlations : {"none", "full"} or sequence of pairs
-        Which parameters may be correlated between patients.
+    correlations : {"none", "full"} or sequence of groups
+        Which parameters may be correlated between patients: a group of two names is a
+        pair, one of more a block, in which all may be.
     steps : Steps, optional
         How long, and from how many starts.
     seed : int
@@ -136,7 +138,7 @@ def prepared(
     *,
     assays: str | Sequence[str] | Mapping[str, str] | None = None,
     covariates: Mapping[str, Sequence[str]] | None = None,
-    correlations: Literal["none", "full"] | Sequence[tuple[str, str]] = "none",
+    correlations: Correlations = "none",
 ) -> tuple[Sampled, State]:
     """Return what a population fit is about, and where it begins.
 
@@ -177,23 +179,26 @@ def prepared(
 
 
 def _correlated(
-    names: tuple[str, ...], pairs: str | Sequence[tuple[str, str]]
+    names: tuple[str, ...], groups: str | Sequence[Sequence[str]]
 ) -> NDArray[np.bool_]:
     """Return which parameters may be correlated."""
     correlated = np.eye(len(names), dtype=bool)
-    if pairs == "full":
+    if groups == "full":
         return np.ones_like(correlated)
-    if pairs == "none":
+    if groups == "none":
         return correlated
-    if isinstance(pairs, str):
-        todo = "Use 'none', 'full', or pairs of parameters."
-        raise FitError(f"correlations = {pairs!r}", todo=todo)
-    for pair in pairs:
-        for name in pair:
+    if isinstance(groups, str) or any(isinstance(group, str) for group in groups):
+        todo = "Use 'none', 'full', or groups such as [('tmax', 'cmax')]."
+        raise FitError(f"correlations = {groups!r}", todo=todo)
+    for group in groups:
+        for name in group:
             if name not in names:
                 raise FitError(f"no parameter {name!r}", todo=nearest(name, names))
-        a, b = map(names.index, pair)
-        correlated[a, b] = correlated[b, a] = True
+        if len(set(group)) < max(2, len(group)):
+            todo = "Name two parameters or more, each once."
+            raise FitError(f"correlations within {tuple(group)!r}", todo=todo)
+        places = [names.index(name) for name in group]
+        correlated[np.ix_(places, places)] = True
     return correlated
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cellpk.fit.data import FitData
 from cellpk.fit.population.estimates import Estimates
 from cellpk.fit.population.posteriors import Posteriors
+from cellpk.fit.store import Saveable
 from cellpk.model.model import Model
 from cellpk.model.parameters import SCALES
 from cellpk.study.study import Study
@@ -26,7 +27,7 @@ _Z = 1.959963984540054
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PopulationFit:
+class PopulationFit(Saveable):
     """A model fitted to all patients together; made by :func:`fit_population`.
 
     Parameters
