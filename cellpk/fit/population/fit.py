@@ -20,7 +20,7 @@ from cellpk.fit.population.result import PopulationFit
 from cellpk.fit.population.saem import Course, saem
 from cellpk.fit.population.state import Sampled, State
 from cellpk.fit.population.structure import Structure
-from cellpk.fit.prior import Prior, prior_of
+from cellpk.fit.prior import prior_for
 from cellpk.model.model import Model
 from cellpk.study.study import Study
 
@@ -204,7 +204,7 @@ def _correlated(
 
 def _start(data: FitData, structure: Structure) -> State:
     """Return where to begin: at the model's numbers, with a wider spread."""
-    prior = _prior(data)
+    prior = prior_for(data)
     spread = np.maximum(WIDER * prior.sd, _LEAST_SPREAD)
     beta = np.zeros(len(structure.coefficients))
     beta[: len(structure.names)] = prior.centre
@@ -213,17 +213,9 @@ def _start(data: FitData, structure: Structure) -> State:
     return State(beta, np.diag(spread**2), errors, share)
 
 
-def _prior(data: FitData) -> Prior:
-    """Return the model's distribution, with levels in the unit of the first assay."""
-    one = data.series[0]
-    seen = np.where(one.said.quantified, one.said.low, -np.inf).max(-1)
-    peaks = np.exp(seen[np.isfinite(seen)])
-    return prior_of(data.model, peaks, observed=one.observed, unit=one.unit)
-
-
 def _units(data: FitData) -> dict[str, str]:
     """Return the unit of each parameter."""
-    table = _prior(data).table
+    table = prior_for(data).table
     return dict(zip(table["parameter"], table["unit"], strict=True))
 
 
