@@ -31,6 +31,10 @@ Correlations = Literal["none", "full"] | Sequence[Sequence[str]]
 WIDER = 1.5
 """How many times wider than in the model patients are held to spread at the start."""
 
+ROUGH = 1e-3
+"""Error per step, of a model without closed form, while SAEM searches: log levels are
+then right to about 0.005. What is stated of the maximum is worked out more closely."""
+
 _LEAST_SPREAD = 0.3
 _NEVER = 0.1
 _TOGETHER = 0.7  # in standard errors, root mean square: SAEM ends a little off
@@ -239,7 +243,9 @@ def _search(
         away = np.sqrt(np.diag(start.omega)) * rng.standard_normal(size)
         beta[:size] += away / 2
     begin = State(beta, start.omega, start.errors, start.never)
-    return saem(sampled, begin, rng=rng, steps=steps)
+    assert isinstance(sampled.data, JointData)
+    rough = replace(sampled, data=replace(sampled.data, tolerance=ROUGH))
+    return saem(rough, begin, rng=rng, steps=steps)
 
 
 def _best(
