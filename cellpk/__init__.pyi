@@ -3,6 +3,10 @@ from .errors import DataError as DataError
 from .errors import FitError as FitError
 from .errors import ModelError as ModelError
 from .errors import Problem as Problem
+from .fit.choice import ModelChoice as ModelChoice
+from .fit.choice import choose_model as choose_model
+from .fit.classes import KineticClasses as KineticClasses
+from .fit.classes import kinetic_classes as kinetic_classes
 from .fit.individual import IndividualFits as IndividualFits
 from .fit.individual import fit_individuals as fit_individuals
 from .fit.population.compare import Comparison as Comparison

@@ -20,7 +20,7 @@ from cellpk.fit.population.result import PopulationFit
 from cellpk.fit.population.saem import Course, saem
 from cellpk.fit.population.state import Sampled, State
 from cellpk.fit.population.structure import Structure
-from cellpk.fit.prior import Prior, prior_of
+from cellpk.fit.prior import prior_for
 from cellpk.model.model import Model
 from cellpk.study.study import Study
 
@@ -30,6 +30,10 @@ Correlations = Literal["none", "full"] | Sequence[Sequence[str]]
 
 WIDER = 1.5
 """How many times wider than in the model patients are held to spread at the start."""
+
+ROUGH = 1e-3
+"""Error per step, of a model without closed form, while SAEM searches: log levels are
+then right to about 0.005. What is stated of the maximum is worked out more closely."""
 
 _LEAST_SPREAD = 0.3
 _NEVER = 0.1
@@ -204,7 +208,7 @@ def _correlated(
 
 def _start(data: FitData, structure: Structure) -> State:
     """Return where to begin: at the model's numbers, with a wider spread."""
-    prior = _prior(data)
+    prior = prior_for(data)
     spread = np.maximum(WIDER * prior.sd, _LEAST_SPREAD)
     beta = np.zeros(len(structure.coefficients))
     beta[: len(structure.names)] = prior.centre
@@ -213,17 +217,9 @@ def _start(data: FitData, structure: Structure) -> State:
     return State(beta, np.diag(spread**2), errors, share)
 
 
-def _prior(data: FitData) -> Prior:
-    """Return the model's distribution, with levels in the unit of the first assay."""
-    one = data.series[0]
-    seen = np.where(one.said.quantified, one.said.low, -np.inf).max(-1)
-    peaks = np.exp(seen[np.isfinite(seen)])
-    return prior_of(data.model, peaks, observed=one.observed, unit=one.unit)
-
-
 def _units(data: FitData) -> dict[str, str]:
     """Return the unit of each parameter."""
-    table = _prior(data).table
+    table = prior_for(data).table
     return dict(zip(table["parameter"], table["unit"], strict=True))
 
 
@@ -247,7 +243,9 @@ def _search(
         away = np.sqrt(np.diag(start.omega)) * rng.standard_normal(size)
         beta[:size] += away / 2
     begin = State(beta, start.omega, start.errors, start.never)
-    return saem(sampled, begin, rng=rng, steps=steps)
+    assert isinstance(sampled.data, JointData)
+    rough = replace(sampled, data=replace(sampled.data, tolerance=ROUGH))
+    return saem(rough, begin, rng=rng, steps=steps)
 
 
 def _best(

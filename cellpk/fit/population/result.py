@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellpk.fit.data import FitData
+from cellpk.fit.population.derived import derived_quantities
 from cellpk.fit.population.estimates import Estimates
 from cellpk.fit.population.posteriors import Posteriors
 from cellpk.fit.store import Saveable
@@ -102,6 +103,16 @@ class PopulationFit(Saveable):
         for i, name in enumerate(self.model.free):
             columns |= {name: np.asarray(natural[name]), f"{name}_sd": sd[:, i]}
         return pd.DataFrame(columns | {"expanded": known.expanded})
+
+    @cached_property
+    def derived(self) -> pd.DataFrame:
+        """One row per derived quantity of the typical patient.
+
+        ``quantity``; ``value`` in ``unit``, with ``low`` and ``high`` of its 95%
+        interval, by the delta method on the log scale. The typical patient's area is
+        no mean over patients.
+        """
+        return derived_quantities(self.data, self.estimates)
 
     @property
     def log_likelihood(self) -> float:
