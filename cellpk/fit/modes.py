@@ -231,9 +231,9 @@ def descend(
         next_ = part.surroundings(there)
         gain = here.value - next_.value
         better = gain > 0
-        done = np.where(
-            better, gain < _SETTLED * (1 + np.abs(here.value)), damping > _STUCK
-        )
+        least = _SETTLED * (1 + np.abs(here.value))
+        hoped = ((now - there) * here.slope).sum(-1)
+        done = np.where(better, gain < least, (damping > _STUCK) | (hoped < least))
         now = np.where(better[..., None], there, now)
         here = Surroundings(
             *(_where(better, a, b) for a, b in zip(next_, here, strict=True))
