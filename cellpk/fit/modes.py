@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellpk.fit.data import FitData
-from cellpk.fit.residual_error import ResidualError, curvature
+from cellpk.fit.residual_error import (
+    ResidualError,
+    curvature,
+    gradients,
+    log_likelihood,
+)
+from cellpk.fit.ties import Ties
+from cellpk.model.levels import Levels
 
 Array = NDArray[np.float64]
 
@@ -66,6 +73,12 @@ class Aim:
         Bounds.
     reach : ndarray, shape (p,)
         How far parameters are known to differ between patients: SDs.
+    ties : Ties, optional
+        Where only some parameters are sought, how those of the model follow from
+        them; all other arrays are then of these p.
+    counts : sequence of ndarray, shape (..., N, n), optional
+        How often each sample of each assay counts, such as 0 where it is left out;
+        once where not given.
 
     Examples
     --------
@@ -87,28 +100,43 @@ class Aim:
     low: Array
     high: Array
     reach: Array
+    ties: Ties | None = None
+    counts: Sequence[Array] | None = None
+
+    def full(self, theta: Array) -> Array:
+        """Return all parameters of the model, from those that are sought."""
+        return theta if self.ties is None else self.ties.full(theta)
+
+    def log_likelihood(self, theta: Array) -> Array:
+        """Return the log likelihood of each patient, shape (..., N)."""
+        return self._counted(self.data.levels(self.full(theta)))
 
     def values(self, theta: Array) -> Array:
         """Return the objective, shape (..., N), at theta of shape (..., N, p)."""
-        found = self.data.log_likelihood(self.data.levels(theta), self.errors)
         away = theta - self.mean
-        return self._pull(away)[0] - found
+        return self._pull(away)[0] - self.log_likelihood(theta)
 
     def surroundings(self, theta: Array) -> Surroundings:
         """Return the objective, its slope and curvature at theta, (..., N, p).
 
         Curvatures of single samples that are not those of a minimum count as 0.
         """
-        levels = self.data.levels(theta, gradient=True)
-        value = -self.data.log_likelihood(levels, self.errors)
-        slope = -self.data.score(levels, self.errors)
+        levels = self.data.levels(self.full(theta), gradient=True)
+        value, slope = -self._counted(levels), np.zeros(theta.shape)
         total = np.zeros((*theta.shape, theta.shape[-1]))
-        parts = zip(levels, self.data.series, self.errors, strict=True)
-        for found, one, error in parts:
+        along = None if self.ties is None else self.ties.slopes(theta)
+        for i, found in enumerate(levels):
+            said, error = self.data.series[i].said, self.errors[i]
             assert found.gradient is not None
-            weight = np.maximum(curvature(found.log_level, one.said, error), 0.0)
-            weighed = weight[..., None] * found.gradient
-            total += np.swapaxes(weighed, -1, -2) @ found.gradient
+            gradient = found.gradient
+            if along is not None:
+                gradient = gradient @ along
+            push, _ = gradients(found.log_level, said, error)
+            weight = np.maximum(curvature(found.log_level, said, error), 0.0)
+            if self.counts is not None:
+                push, weight = push * self.counts[i], weight * self.counts[i]
+            slope -= (push[..., None, :] @ gradient)[..., 0, :]
+            total += np.swapaxes(weight[..., None] * gradient, -1, -2) @ gradient
         half, pull = self._pull(theta - self.mean)
         return Surroundings(value + half, slope + pull, total + self.precision)
 
@@ -141,7 +169,20 @@ class Aim:
             low=own(self.low, 1),
             high=own(self.high, 1),
             reach=self.reach,
+            ties=self.ties,
+            counts=self.counts and [each[..., rows, :] for each in self.counts],
         )
+
+    def _counted(self, levels: Sequence[Levels]) -> Array:
+        """Return the log likelihood, each sample as often as it counts."""
+        if self.counts is None:
+            return self.data.log_likelihood(levels, self.errors)
+        parts = zip(levels, self.data.series, self.errors, self.counts, strict=True)
+        total: Array = np.zeros(())
+        for found, one, error, count in parts:
+            each = log_likelihood(found.log_level, one.said, error) * count
+            total = total + np.where(found.failed, -np.inf, each.sum(-1))
+        return total
 
     def _pull(self, away: Array) -> tuple[Array, Array]:
         """Return the prior's share of the objective, and its slope."""
