@@ -8,14 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellpk.fit.data import FitData
-from cellpk.fit.residual_error import (
-    ResidualError,
-    curvature,
-    gradients,
-    log_likelihood,
-)
+from cellpk.fit.residual_error import ResidualError, curvature, gradients
 from cellpk.fit.ties import Ties
-from cellpk.model.levels import Levels
 
 Array = NDArray[np.float64]
 
@@ -70,15 +64,12 @@ class Aim:
     precision : ndarray, shape (p, p) or (N, p, p)
         Inverse of its covariance.
     low, high : ndarray, shape (p,) or (N, p)
-        Bounds.
+        Bounds; a parameter stays where both are the same.
     reach : ndarray, shape (p,)
         How far parameters are known to differ between patients: SDs.
     ties : Ties, optional
         Where only some parameters are sought, how those of the model follow from
         them; all other arrays are then of these p.
-    counts : sequence of ndarray, shape (..., N, n), optional
-        How often each sample of each assay counts, such as 0 where it is left out;
-        once where not given.
 
     Examples
     --------
@@ -101,7 +92,6 @@ class Aim:
     high: Array
     reach: Array
     ties: Ties | None = None
-    counts: Sequence[Array] | None = None
 
     def full(self, theta: Array) -> Array:
         """Return all parameters of the model, from those that are sought."""
@@ -109,7 +99,8 @@ class Aim:
 
     def log_likelihood(self, theta: Array) -> Array:
         """Return the log likelihood of each patient, shape (..., N)."""
-        return self._counted(self.data.levels(self.full(theta)))
+        levels = self.data.levels(self.full(theta))
+        return self.data.log_likelihood(levels, self.errors)
 
     def values(self, theta: Array) -> Array:
         """Return the objective, shape (..., N), at theta of shape (..., N, p)."""
@@ -122,7 +113,8 @@ class Aim:
         Curvatures of single samples that are not those of a minimum count as 0.
         """
         levels = self.data.levels(self.full(theta), gradient=True)
-        value, slope = -self._counted(levels), np.zeros(theta.shape)
+        value = -self.data.log_likelihood(levels, self.errors)
+        slope = np.zeros(theta.shape)
         total = np.zeros((*theta.shape, theta.shape[-1]))
         along = None if self.ties is None else self.ties.slopes(theta)
         for i, found in enumerate(levels):
@@ -133,8 +125,6 @@ class Aim:
                 gradient = gradient @ along
             push, _ = gradients(found.log_level, said, error)
             weight = np.maximum(curvature(found.log_level, said, error), 0.0)
-            if self.counts is not None:
-                push, weight = push * self.counts[i], weight * self.counts[i]
             slope -= (push[..., None, :] @ gradient)[..., 0, :]
             total += np.swapaxes(weight[..., None] * gradient, -1, -2) @ gradient
         half, pull = self._pull(theta - self.mean)
@@ -146,7 +136,7 @@ class Aim:
         Parameters
         ----------
         rows : ndarray of int, shape (m,)
-            Which, in order.
+            Which; the same patient may be among them more than once.
         """
 
         def own(array: Array, axes: int) -> Array:
@@ -170,19 +160,7 @@ class Aim:
             high=own(self.high, 1),
             reach=self.reach,
             ties=self.ties,
-            counts=self.counts and [each[..., rows, :] for each in self.counts],
         )
-
-    def _counted(self, levels: Sequence[Levels]) -> Array:
-        """Return the log likelihood, each sample as often as it counts."""
-        if self.counts is None:
-            return self.data.log_likelihood(levels, self.errors)
-        parts = zip(levels, self.data.series, self.errors, self.counts, strict=True)
-        total: Array = np.zeros(())
-        for found, one, error, count in parts:
-            each = log_likelihood(found.log_level, one.said, error) * count
-            total = total + np.where(found.failed, -np.inf, each.sum(-1))
-        return total
 
     def _pull(self, away: Array) -> tuple[Array, Array]:
         """Return the prior's share of the objective, and its slope."""
@@ -264,7 +242,7 @@ def descend(
     theta = np.clip(theta, aim.low, aim.high)
     value = np.full(theta.shape[:-1], np.inf)
     rows, part = np.arange(theta.shape[1]), aim
-    now, free = theta, None if held is None else ~held
+    now, free = theta, _free(aim, theta, held)
     here = part.surroundings(now)
     damping = np.full(here.value.shape, 1e-2)
     for _ in range(steps):
@@ -290,6 +268,16 @@ def descend(
             here = Surroundings(*(x[:, moving] for x in here))
             free = None if free is None else free[:, moving]
     return Ends(theta, value)
+
+
+def _free(
+    aim: Aim, theta: Array, held: NDArray[np.bool_] | None
+) -> NDArray[np.bool_] | None:
+    """Return which parameters may move; None where all may."""
+    fixed = np.broadcast_to(aim.low >= aim.high, theta.shape)
+    if held is not None:
+        fixed = fixed | held
+    return ~fixed if fixed.any() else None
 
 
 def _where(better: NDArray[np.bool_], there: Array, here: Array) -> Array:

@@ -49,7 +49,8 @@ def best_log_level(said: Evidence, error: ResidualError) -> Array:
     """
     low, high = np.full_like(said.low, _ENDS[0]), np.full_like(said.low, _ENDS[1])
     if error.kind in ON_LOG:
-        middle = 0.5 * (said.low + said.high)
+        with np.errstate(invalid="ignore"):  # a sample without ends says nothing
+            middle = 0.5 * (said.low + said.high)
         ends = np.where(np.isfinite(said.low), high, low)
         return np.where(np.isfinite(middle), middle, ends)
     for _ in range(_HALVINGS):

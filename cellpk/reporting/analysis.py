@@ -10,7 +10,7 @@ from cellpk.reporting.section import Report, report
 from cellpk.reporting.steps import Progress, Steps, silent
 
 if TYPE_CHECKING:
-    from cellpk.fit.individual import IndividualFits
+    from cellpk.fit.individual.result import IndividualFits
     from cellpk.kinetics.nca import Metrics
     from cellpk.reporting.section import Result
     from cellpk.study.study import Study
@@ -39,7 +39,7 @@ def analyse(study: "Study", *, progress: Progress | None = None) -> Report:
     >>> callable(analyse)
     True
     """
-    from cellpk.fit.individual import fit_individuals
+    from cellpk.fit.individual.fit import fit_individuals
     from cellpk.kinetics.nca import nca
     from cellpk.model.library import load_model
 

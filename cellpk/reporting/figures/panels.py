@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from cellpk.fit.individual import IndividualFits
+    from cellpk.fit.individual.result import IndividualFits
     from cellpk.study.study import Study
 
 ROWS, COLUMNS = 4, 3
