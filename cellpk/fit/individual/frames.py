@@ -182,7 +182,7 @@ def _table(made: Made, numbers: Numbers, said: Sequence[str]) -> pd.DataFrame:
     methods = np.array(["map" if reason else "ml" for reason in solution.no_ml] + [""])
     sure = np.array([not doubts for doubts in solution.doubts] + [False])
     ends = np.stack([numbers.value, numbers.low, numbers.high], axis=-1)
-    ends = ends.reshape(len(data.patients), -1)
+    ends = ends.reshape(len(data.patients), 3 * len(names))
     wide = np.full((len(rows), 3 * len(names)), np.nan)
     wide[fitted] = ends[rows[fitted]]
     found = pd.DataFrame(

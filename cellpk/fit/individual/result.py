@@ -378,8 +378,8 @@ class Results(Mapping[str, "MinimizerResult"]):
     >>> samples = pd.DataFrame(samples).assign(assay="qpcr", lloq=50)
     >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
     >>> fits = ck.fit_individuals(stein, ck.Study.from_frames(samples), starts=4)
-    >>> round(fits.results["A"].params["cmax"].value / fits.table["cmax"][0], 3)
-    1.0
+    >>> float(fits.results["A"].params["qpcr_sd"].value)
+    0.56
     """
 
     def __init__(self, fits: IndividualFits) -> None:

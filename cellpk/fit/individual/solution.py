@@ -126,7 +126,7 @@ def solved(
     >>> solution, reasons = solved(data, question(data, None, starts=4, seed=1), 0)
     >>> assert solution is not None
     >>> solution.theta.shape, set(reasons), solution.no_ml[0]
-    ((18, 6), {''}, '9 quantified samples are fewer than 10')
+    ((18, 6), {''}, '3 quantified samples are fewer than 10')
     """
     optimum = search(asked.aim(data), asked.batch, asked.starts)
     reasons = _uncalculated(data, asked, optimum)

@@ -80,7 +80,7 @@ def sentences(about: Fitted) -> list[str]:
     >>> print(fits.table["sentence"][0])
     MAP, for 3 quantified samples are fewer than 10. 1 quantified sample before the
     highest (day 14). 1 quantified sample after the highest (day 14). No sample after
-    day 28. ... Rests on the prior (information from the data): ...
+    day 28. Rests on the prior (information from the data): ...
     """
     names = quantity_names(about.data.model)
     reasons, far = _without_information(about.samples), _far(about.samples)
