@@ -43,6 +43,9 @@ class Lines:
     def all_below(self):
         return self.below.all(-1)
 
+    def of(self, rows):
+        return Lines(self.times[rows], self.level[rows], self.below[rows])
+
     def levels(self, theta):
         return [theta[..., :1] + theta[..., 1:] * self.times]
 

@@ -198,7 +198,8 @@ def what_is_said(table):
         )
         rows.append({"case": case, "said": "converged", "n": own["converged"].sum()})
         rows += [
-            {"case": case, "said": said, "n": n} for said, n in kinds.value_counts().items()
+            {"case": case, "said": said, "n": n}
+            for said, n in kinds.value_counts().items()
         ]
     return pd.DataFrame(rows)
 

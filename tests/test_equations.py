@@ -1,8 +1,9 @@
 """Equations and closed form belong together; what is constant in time is known."""
 
+import numpy as np
 import pytest
 
-from cellpk import ModelError
+from cellpk import ModelError, load_model
 from cellpk.model.equations import read_equations
 
 DECAY = "E(0) = dose\ndE/dt = -k*E"
@@ -51,3 +52,33 @@ def test_rates_take_covariates_among_the_values():
     assert equations.starts({"k": 1, "w": 70}) == pytest.approx([70])
     values = {"k": 0.5, "w": 70, "wbc": 4}
     assert equations.slopes(3, [10], values) == pytest.approx([-20])
+
+
+def test_lines_without_a_state_are_a_closed_form(tmp_path):
+    path = tmp_path / "line.toml"
+    path.write_text(
+        """
+title = "A fall"
+source = "ours"
+time = "day"
+equations = "level = a*exp(-b*t)"
+[parameters]
+a = { value = 100, unit = "copies/ug", iiv_sd = 0.5 }
+b = { value = 0.1, unit = "1/day", iiv_sd = 0.5 }
+[observed]
+qpcr = { is = "level", unit = "copies/ug", error = "lognormal", sd = 0.5 }
+""",
+        encoding="utf-8",
+    )
+    model = load_model(path)
+    days = np.array([1.0, 20.0])
+    levels, gradient = model.kernel.log_level_gradient(model.typical, days)
+    np.testing.assert_allclose(levels, np.log(100) - 0.1 * days)
+    np.testing.assert_allclose(gradient, np.transpose([[1.0, 1.0], -0.1 * days]))
+    assert "level" in model.export("nlmixr2")
+
+
+def test_without_a_state_nothing_follows_a_covariate_that_changes():
+    text = {"equations": "level = k*wbc"}
+    with pytest.raises(ModelError, match="'wbc' changes step by step, and there is no"):
+        read_equations(text, parameters=["k"], stepped=["wbc"])

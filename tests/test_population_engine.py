@@ -1,5 +1,7 @@
 """SAEM and importance sampling where the likelihood has a formula, or is integrated."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from linear_population import NAMES, Sd, lines
@@ -164,3 +166,12 @@ def test_pairs_that_contradict_one_another_give_a_covariance_yet():
     assert np.linalg.eigvalsh(omega)[0] > 0
     assert (omega[~allowed] == 0).all()
     assert np.diag(omega) == pytest.approx(np.diag(raw))
+
+
+def test_what_the_samples_do_not_tell_has_no_standard_error():
+    _, best = fitted(lines(10), draws=200)
+    told = best.estimates
+    untold = replace(told, untold=(1,))
+    assert np.isfinite(told.standard_errors[1])
+    assert np.flatnonzero(np.isnan(untold.standard_errors)).tolist() == [1]
+    assert "the samples do not tell" in untold.doubts[0]

@@ -229,3 +229,23 @@ def test_a_model_states_its_error():
 def test_an_impossible_error_is_refused(given, said):
     with pytest.raises(ck.FitError, match=said):
         ResidualError(*given)
+
+
+def test_each_patient_may_have_an_error_of_her_own():
+    low = np.array([[1.0, 2.0, -np.inf], [1.5, -np.inf, 0.5]])
+    said = Evidence(low, np.where(np.isinf(low), 0.3, low))
+    mu = np.array([[1.2, 1.5, 0.1], [1.0, 0.2, 0.9]])
+    logs = np.array([[-1.0], [0.5]])
+    error = ResidualError("lognormal", {"sd": 1.0}).with_logs(logs)
+    for i in range(2):
+        alone = Evidence(said.low[i], said.high[i])
+        own = ResidualError("lognormal", {"sd": float(np.exp(logs[i, 0]))})
+        np.testing.assert_allclose(
+            log_likelihood(mu, said, error)[i], log_likelihood(mu[i], alone, own)
+        )
+        for both, one in zip(
+            gradients(mu, said, error), gradients(mu[i], alone, own), strict=True
+        ):
+            np.testing.assert_allclose(both[i], one)
+    many = np.stack([mu, mu + 0.1])
+    assert log_likelihood(many, said, error).shape == (2, 2, 3)

@@ -1,7 +1,7 @@
 """What the samples of all patients say of a model: what every fit rests on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -41,6 +41,24 @@ class Group:
 
     rows: NDArray[np.intp]
     inputs: Inputs
+
+    def of(self, rows: NDArray[np.intp]) -> "Group | None":
+        """Return those of the group who are among some patients; None where none is.
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (n,)
+            Some of all patients, in order; where they stand here are the new rows.
+        """
+        kept = np.isin(self.rows, rows)
+        if not kept.any():
+            return None
+        values = {
+            name: value[..., kept] if np.ndim(value) else value
+            for name, value in self.inputs.fixed().items()
+        }
+        here = np.searchsorted(rows, self.rows[kept])
+        return Group(here, replace(self.inputs, values=values))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -227,6 +245,27 @@ class FitData:
                 total = np.where(found.failed[..., None], 0.0, total)
             each.append(total)
         return np.concatenate(each, axis=-1)
+
+    def of(self, rows: NDArray[np.intp]) -> "FitData":
+        """Return the samples of some of the patients.
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (m,)
+            Which, in order.
+
+        Returns
+        -------
+        FitData
+            The table of samples stays that of all patients.
+        """
+        return replace(
+            self,
+            patients=tuple(self.patients[row] for row in rows),
+            series=tuple(one.of(rows) for one in self.series),
+            all_below=self.all_below[rows],
+            groups=tuple(part for g in self.groups if (part := g.of(rows)) is not None),
+        )
 
     def _solved(
         self,

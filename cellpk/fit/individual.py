@@ -14,6 +14,7 @@ from cellpk.errors import FitError, nearest
 from cellpk.fit.cases import Case, classify
 from cellpk.fit.patient import PatientFit, Question, fit_patient, residual_sd
 from cellpk.fit.prior import prior_of
+from cellpk.fit.store import Saveable
 from cellpk.fit.summary import described, quantities, sentence, values, variances
 from cellpk.model.model import Model
 from cellpk.study.study import Study
@@ -28,7 +29,7 @@ Progress = Callable[[int, int, str], Any]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class IndividualFits:
+class IndividualFits(Saveable):
     """The fits of all patients, each alone.
 
     Parameters

@@ -5,7 +5,7 @@ that AIC and BIC compare kinds. :func:`level_scale` gives what -2 log L differs 
 the scale of the level, on which other tools state it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellpk.errors import FitError, nearest
 from cellpk.fit.bell import Bell, Normal, Student
-from cellpk.fit.likelihood import Evidence
+from cellpk.fit.likelihood import Evidence, Part
 from cellpk.fit.standardised import NAMES, ON_LOG, Standardised, standardise
 from cellpk.model.rows import Observed
 
 Array = NDArray[np.float64]
 
+_STEP = 1e-4
 _CLOSE = 1e-5
 """Ends of an interval that are closer enclose a density rather than a probability."""
 
@@ -36,8 +37,9 @@ class ResidualError:
     values : dict of str to float
         Parameters by the names in ``NAMES``: ``sd`` of the log level, in the unit of
         the level for "normal", relative for "proportional"; ``additive`` in the unit
-        of the level and ``proportional`` relative. Arrays, shape (..., 1), give a
-        different error to each of many curves.
+        of the level and ``proportional`` relative. Arrays are broadcast with the
+        samples: (patients, 1) gives each patient an error of her own, a leading axis
+        another one to each of many curves.
     df : float, optional
         Degrees of freedom of "student".
 
@@ -95,8 +97,8 @@ class ResidualError:
         Parameters
         ----------
         logs : array_like, shape (k,) or (..., k)
-            Natural logs of the parameters; with leading axes, one error for each of
-            many curves.
+            Natural logs of the parameters; with leading axes, one error for each
+            patient or curve.
 
         Examples
         --------
@@ -156,13 +158,32 @@ def _prepared(
     parameters where these differ between curves.
     """
     mu, axes = np.asarray(log_level, float), said.low.ndim
-    values = tuple(np.asarray(error.values[name], float) for name in error.names)
-    lead = mu.shape[: mu.ndim - axes]
-    if any(value.ndim for value in values):
-        values = tuple(x.reshape(*x.shape[: max(x.ndim - axes, 0)], 1) for x in values)
-        lead = np.broadcast_shapes(lead, *(x.shape[:-1] for x in values))
+    values = tuple(
+        _flat(np.asarray(error.values[name], float), said) for name in error.names
+    )
+    leads = [x.shape[:-1] for x in values if x.ndim]
+    lead = np.broadcast_shapes(mu.shape[: mu.ndim - axes], *leads)
     flat = mu.reshape(*mu.shape[: mu.ndim - axes], said.low.size)
     return flat, values, (*lead, *said.low.shape)
+
+
+def _flat(value: Array, said: Evidence) -> Array:
+    """Return a parameter as (..., 1), or (..., samples) where patients differ in it."""
+    if not value.ndim:
+        return value
+    shape = said.low.shape
+    lead = value.shape[: max(value.ndim - len(shape), 0)]
+    if all(size == 1 for size in value.shape[len(lead) :]):
+        return value.reshape(*lead, 1)
+    return np.broadcast_to(value, (*lead, *shape)).reshape(*lead, -1)
+
+
+def _curve(
+    flat: Array, part: Part, error: ResidualError, values: Sequence[Array]
+) -> Standardised:
+    """Return samples that say the same sort of thing against their curve."""
+    own = [x[..., part.place] if x.ndim and x.shape[-1] > 1 else x for x in values]
+    return standardise(flat[..., part.place], part, error.kind, values=own)
 
 
 def log_likelihood(log_level: ArrayLike, said: Evidence, error: ResidualError) -> Array:
@@ -195,7 +216,7 @@ def log_likelihood(log_level: ArrayLike, said: Evidence, error: ResidualError) -
     found = np.zeros((*shape[: len(shape) - said.low.ndim], said.low.size))
     bell = error.bell
     for name, part in said.parts.items():
-        curve = standardise(flat[..., part.place], part, error.kind, values=values)
+        curve = _curve(flat, part, error, values)
         if name == "quantified":
             each = bell.log_density(curve.low) - np.log(curve.scale)
             if error.kind not in ON_LOG:
@@ -265,7 +286,7 @@ def gradients(
     by_error = np.zeros((*lead, said.low.size, len(values)))
     bell = error.bell
     for name, part in said.parts.items():
-        curve = standardise(flat[..., part.place], part, error.kind, values=values)
+        curve = _curve(flat, part, error, values)
         if name == "quantified":
             level, size = _of_density(bell, curve, curve.low)
         elif name == "below":
@@ -309,6 +330,31 @@ def _of_interval(bell: Bell, curve: Standardised) -> tuple[Array, Array]:
         np.where(close, together[0], apart[0]),
         np.where(close, together[1], apart[1]),
     )
+
+
+def curvature(log_level: ArrayLike, said: Evidence, error: ResidualError) -> Array:
+    """Return the curvature of minus the log likelihood of each sample by the log level.
+
+    Parameters
+    ----------
+    log_level, said, error
+        As in :func:`log_likelihood`.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        By differences of the slopes, which are exact; 0 for a sample that says nothing.
+
+    Examples
+    --------
+    >>> said = Evidence(np.array([2.0, -np.inf]), np.array([2.0, 1.5]))
+    >>> error = ResidualError("lognormal", {"sd": 0.5})
+    >>> curvature([1.0, 1.5], said, error).round(4)     # 1/sd**2, and 2/pi of it
+    array([4.    , 2.5465])
+    """
+    mu = np.asarray(log_level, float)
+    up, down = (gradients(mu + step, said, error)[0] for step in (_STEP, -_STEP))
+    return (down - up) / (2 * _STEP)
 
 
 def level_scale(said: Evidence) -> float:

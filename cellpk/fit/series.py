@@ -1,7 +1,7 @@
 """The samples of assays, a row for each patient."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -66,6 +66,15 @@ class Series:
     def known(self) -> NDArray[np.bool_]:
         """Samples that say something, shape (N, n)."""
         return self.rows >= 0
+
+    def of(self, rows: NDArray[np.intp]) -> "Series":
+        """Return the samples of some of the patients; see ``FitData.of``."""
+        return replace(
+            self,
+            times=self.times[rows],
+            said=Evidence(self.said.low[rows], self.said.high[rows]),
+            rows=self.rows[rows],
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from cellpk.model.equations import Equations
 from cellpk.model.expression import Node
 from cellpk.model.latex import block_formulas
 from cellpk.model.parameters import Parameter, ParameterSpace
+from cellpk.model.places import File
 from cellpk.model.rows import Covariate, Derived, Infusions, Observed, Printed
 from cellpk.model.switches import Gate
 
@@ -34,6 +35,7 @@ class Description(ParameterSpace):
     doubts: str = ""
     infusions: Infusions | None = None
     printed: Mapping[str, Printed] = field(default_factory=dict)
+    files: tuple[File, ...] = ()
 
     def latex(self) -> list[str]:
         r"""Return the equations as LaTeX, line by line; then those of the closed form.

@@ -44,8 +44,8 @@ class Equations:
 
     @property
     def closed(self) -> bool:
-        """Whether the model has a closed form."""
-        return bool(self.solution.lines)
+        """Whether the model has a closed form; without states, its lines are one."""
+        return bool(self.solution.lines) or not self.rates.rates
 
     @property
     def lines(self) -> dict[str, Node]:
@@ -156,7 +156,8 @@ def read_equations(
     Raises
     ------
     ModelError
-        Where a line cannot be read, or the solution leaves out a state.
+        Where a line cannot be read, the solution leaves out a state, or a covariate
+        changes with time and no state follows it.
 
     Examples
     --------
@@ -171,6 +172,12 @@ def read_equations(
         stepped=stepped,
         where=lambda n: where("equations", n),
     )
+    if not rates.rates and stepped:
+        raise ModelError(
+            f"{stepped[0]!r} changes step by step, and there is no state that follows",
+            where=where("equations", 0),
+            todo="State a rate, as dE/dt = ..., or fix the covariate in time.",
+        )
     if "solution" not in texts:
         return Equations(rates, stepped=stepped)
     moving = {*rates.rates, *stepped}

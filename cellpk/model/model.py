@@ -58,6 +58,8 @@ class Model(Quantified):
         Numbers of the typical patient's course that were printed.
     status, doubts : str
         "published" or "unpublished"; known doubts about the transcription.
+    files : tuple of File
+        What it was read from: a variant first, then what it varies.
 
     Examples
     --------

@@ -144,6 +144,7 @@ def _build(name: str, data: Mapping[str, Any], places: Places) -> Model:
         time=data["time"],
         status=data.get("status", "published"),
         equations=equations,
+        files=places.files,
         **{key: data.get(key, "").strip() for key in PROSE},
         **_results(data, rows),
     )

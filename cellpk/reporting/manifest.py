@@ -5,50 +5,18 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from cellpk.study.versions import versions
+
 if TYPE_CHECKING:
     from cellpk.study.study import Study
 
-PACKAGES = (
-    "arviz",
-    "great_tables",
-    "lmfit",
-    "matplotlib",
-    "numba",
-    "numpy",
-    "nutpie",
-    "pandas",
-    "pydantic",
-    "pymc",
-    "pytensor",
-    "scipy",
-    "sympy",
-)
-"""Packages whose versions can change a number or a picture."""
-
 _TABLES = ("samples", "infusions", "patients", "comedication", "outcomes")
-
-
-def versions() -> dict[str, str]:
-    """Return the installed versions, from the packages' own metadata.
-
-    Examples
-    --------
-    >>> "numpy" in versions()
-    True
-    """
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def sha256(data: bytes) -> str:

@@ -11,6 +11,7 @@ from cellpk.model.compile.ode_kernel import ode_kernel
 from cellpk.model.expression import parse, walk
 from cellpk.model.library import folder
 from cellpk.model.sensitivity import Scope, constant
+from cellpk.model.writing import differing, written_model
 
 NAMES = sorted(path.stem for path in folder().glob("*.toml"))
 DAYS = np.array([0, 1, 3, 5, 7, 9, 10, 12, 14, 21, 28, 60, 90, 180, 365.0])
@@ -60,6 +61,10 @@ def test_the_library_is_found():
     assert set(NAMES) == set(ck.list_models()["name"])
     assert len(CLOSED) >= 6
     assert len(SOLVED) >= 10
+
+
+def test_what_is_written_reads_back_equal(model):
+    assert differing(written_model(model).model(), model) == []
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -65,8 +65,13 @@ class Estimates:
 
     @property
     def standard_errors(self) -> Array:
-        """Standard errors, in the order of ``layout.vector()``."""
-        return np.sqrt(np.diag(self.covariance))
+        """Standard errors, in the order of ``layout.vector()``.
+
+        NaN for estimates that stand at a bound or that the samples do not tell.
+        """
+        errors = np.sqrt(np.diag(self.covariance))
+        errors[list(self.untold)] = np.nan
+        return errors
 
     @cached_property
     def doubts(self) -> tuple[str, ...]:

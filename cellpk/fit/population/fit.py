@@ -21,12 +21,13 @@ from cellpk.fit.population.result import PopulationFit
 from cellpk.fit.population.saem import Course, saem
 from cellpk.fit.population.state import Sampled, State
 from cellpk.fit.population.structure import Structure
-from cellpk.fit.prior import Prior, prior_of
+from cellpk.fit.prior import prior_for
 from cellpk.model.model import Model
 from cellpk.study.study import Study
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int, str], Any]
+Correlations = Literal["none", "full"] | Sequence[Sequence[str]]
 
 MANY = 90
 """Patients whose draws together make the likelihood smooth enough: fewer patients have
@@ -50,7 +51,7 @@ def fit_population(
     *,
     assays: str | Sequence[str] | Mapping[str, str] | None = None,
     covariates: Mapping[str, Sequence[str]] | None = None,
-    correlations: Literal["none", "full"] | Sequence[tuple[str, str]] = "none",
+    correlations: Correlations = "none",
     steps: Steps | None = None,
     seed: int = 1,
     progress: Progress | None = None,
@@ -76,8 +77,9 @@ def fit_population(
     covariates : mapping of str to sequence of str, optional
         By parameter, columns of ``study.patients`` that it depends on; ``"log NAME"``
         for a power law.
-    correlations : {"none", "full"} or sequence of pairs
-        Which parameters may be correlated between patients.
+    correlations : {"none", "full"} or sequence of groups
+        Which parameters may be correlated between patients: a group of two names is a
+        pair, one of more a block, in which all may be.
     steps : Steps, optional
         How long, and from how many starts.
     seed : int
@@ -145,7 +147,7 @@ def prepared(
     *,
     assays: str | Sequence[str] | Mapping[str, str] | None = None,
     covariates: Mapping[str, Sequence[str]] | None = None,
-    correlations: Literal["none", "full"] | Sequence[tuple[str, str]] = "none",
+    correlations: Correlations = "none",
 ) -> tuple[Sampled, State]:
     """Return what a population fit is about, and where it begins.
 
@@ -186,29 +188,32 @@ def prepared(
 
 
 def _correlated(
-    names: tuple[str, ...], pairs: str | Sequence[tuple[str, str]]
+    names: tuple[str, ...], groups: str | Sequence[Sequence[str]]
 ) -> NDArray[np.bool_]:
     """Return which parameters may be correlated."""
     correlated = np.eye(len(names), dtype=bool)
-    if pairs == "full":
+    if groups == "full":
         return np.ones_like(correlated)
-    if pairs == "none":
+    if groups == "none":
         return correlated
-    if isinstance(pairs, str):
-        todo = "Use 'none', 'full', or pairs of parameters."
-        raise FitError(f"correlations = {pairs!r}", todo=todo)
-    for pair in pairs:
-        for name in pair:
+    if isinstance(groups, str) or any(isinstance(group, str) for group in groups):
+        todo = "Use 'none', 'full', or groups such as [('tmax', 'cmax')]."
+        raise FitError(f"correlations = {groups!r}", todo=todo)
+    for group in groups:
+        for name in group:
             if name not in names:
                 raise FitError(f"no parameter {name!r}", todo=nearest(name, names))
-        a, b = map(names.index, pair)
-        correlated[a, b] = correlated[b, a] = True
+        if len(set(group)) < max(2, len(group)):
+            todo = "Name two parameters or more, each once."
+            raise FitError(f"correlations within {tuple(group)!r}", todo=todo)
+        places = [names.index(name) for name in group]
+        correlated[np.ix_(places, places)] = True
     return correlated
 
 
 def _start(data: FitData, structure: Structure) -> State:
     """Return where to begin: at the model's numbers, with a wider spread."""
-    prior = _prior(data)
+    prior = prior_for(data)
     spread = np.maximum(WIDER * prior.sd, _LEAST_SPREAD)
     beta = np.zeros(len(structure.coefficients))
     beta[: len(structure.names)] = prior.centre
@@ -217,17 +222,9 @@ def _start(data: FitData, structure: Structure) -> State:
     return State(beta, np.diag(spread**2), errors, share)
 
 
-def _prior(data: FitData) -> Prior:
-    """Return the model's distribution, with levels in the unit of the first assay."""
-    one = data.series[0]
-    seen = np.where(one.said.quantified, one.said.low, -np.inf).max(-1)
-    peaks = np.exp(seen[np.isfinite(seen)])
-    return prior_of(data.model, peaks, observed=one.observed, unit=one.unit)
-
-
 def _units(data: FitData) -> dict[str, str]:
     """Return the unit of each parameter."""
-    table = _prior(data).table
+    table = prior_for(data).table
     return dict(zip(table["parameter"], table["unit"], strict=True))
 
 

@@ -11,15 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellpk.fit.population.layout import Layout
+from cellpk.fit.population.proposal import Proposal, about, fitted
 from cellpk.fit.population.state import Errors, Sampled, State
 
 Array = NDArray[np.float64]
 
-HEAVY = 5.0
-"""Degrees of freedom of the t distribution from which most are drawn."""
-
 _WIDE = 0.2
 """Share of the draws that are from the distribution between patients."""
+
+_POOR, _AGAIN, _BETTER = 0.25, 3, 0.75
+"""Share of the draws that are worth something below which a patient is drawn anew, how
+often at most, and the part of the new mixture that is fitted to the old draws."""
 
 _STEP = 1e-3
 
@@ -65,27 +67,46 @@ class Importance:
         draws: int = 1000,
     ) -> None:
         self.data, self.structure = sampled.data, sampled.structure
-        mean, covariance = moments
-        patients, size = mean.shape
-        wide = round(_WIDE * draws)
-        prior = self.structure.means(state.beta)
-        near = np.linalg.cholesky(1.2 * covariance + 1e-8 * np.eye(size))
-        far = np.linalg.cholesky(state.omega)
-        normal = rng.standard_normal((draws, patients, size))
-        stretch = np.sqrt(HEAVY / rng.chisquare(HEAVY, (draws - wide, patients)))
-        self.theta = np.concatenate(
-            [
-                prior + normal[:wide] @ far.T,
-                mean
-                + np.einsum("ipq,miq->mip", near, normal[wide:]) * stretch[..., None],
-            ]
+        covariance = np.broadcast_to(state.omega, moments[1].shape)
+        prior = Proposal(
+            np.ones((1, len(covariance))),
+            self.structure.means(state.beta)[None],
+            covariance[None],
         )
-        self.proposed = np.logaddexp(
-            math.log(_WIDE) + _log_normal(self.theta - prior, far),
-            math.log1p(-_WIDE) + _log_t(self.theta - mean, near),
-        )
-        self.levels = self.data.levels(self.theta)
         self._known: dict[bytes, tuple[Array, Array]] = {}
+        proposal = about(*moments).beside(prior, _WIDE)
+        self.theta = proposal.draw(draws, rng)
+        self.proposed = proposal.log_density(self.theta)
+        self.levels = self.data.levels(self.theta)
+        self._adapt(proposal, state, rng)
+
+    def _adapt(
+        self, proposal: Proposal, state: State, rng: np.random.Generator
+    ) -> None:
+        """Draw anew, and better, in patients of whom the draws are worth little."""
+        rows, data = np.arange(len(self.data.patients)), self.data
+        for _ in range(_AGAIN):
+            levels = [level[:, rows] for level in self.levels]
+            likelihood = data.log_likelihood(levels, state.errors)
+            logs = likelihood + self._log_prior(state, rows) - self.proposed[:, rows]
+            weights = _normalised(logs)
+            poor = 1 / np.square(weights).sum(0) < _POOR * len(weights)
+            if not poor.any():
+                break
+            rows = rows[poor]
+            better = fitted(self.theta[:, rows], weights[:, poor])
+            proposal = proposal.of(np.flatnonzero(poor)).beside(better, _BETTER)
+            data = self.data.of(rows)
+            theta = proposal.draw(len(weights), rng)
+            self.theta[:, rows] = theta
+            self.proposed[:, rows] = proposal.log_density(theta)
+            for old, new in zip(self.levels, data.levels(theta), strict=True):
+                old[:, rows] = new
+
+    def _log_prior(self, state: State, rows: NDArray[np.intp] | slice) -> Array:
+        """Return the log density of some patients' draws between patients."""
+        away = self.theta[:, rows] - self.structure.means(state.beta)[rows]
+        return _log_normal(away, np.linalg.cholesky(state.omega))
 
     def _of_errors(self, errors: Errors) -> tuple[Array, Array]:
         """Return log likelihood and its slope by the errors; kept for the last ones."""
@@ -98,10 +119,8 @@ class Importance:
 
     def log_weights(self, state: State) -> Array:
         """Return log of likelihood times prior over proposal, (draws, patients)."""
-        away = self.theta - self.structure.means(state.beta)
-        prior = _log_normal(away, np.linalg.cholesky(state.omega))
         likelihood, _ = self._of_errors(state.errors)
-        return likelihood + prior - self.proposed
+        return likelihood + self._log_prior(state, slice(None)) - self.proposed
 
     def log_likelihood(self, state: State) -> Array:
         """Return the log likelihood of each patient, shape (patients,)."""
@@ -212,12 +231,7 @@ def _log_normal(away: Array, root: Array) -> Array:
     return -0.5 * np.square(z).sum(-1) - scale
 
 
-def _log_t(away: Array, roots: Array) -> Array:
-    """Log density of t distributions, one a patient: (draws, patients, p)."""
-    size = away.shape[-1]
-    z = np.einsum("ipq,miq->mip", np.linalg.inv(roots), away)
-    logs = np.log(np.diagonal(roots, axis1=-2, axis2=-1)).sum(-1)
-    gammas = math.lgamma((HEAVY + size) / 2) - math.lgamma(HEAVY / 2)
-    scale = size / 2 * math.log(HEAVY * math.pi) + logs
-    distance = np.square(z).sum(-1)
-    return gammas - scale - (HEAVY + size) / 2 * np.log1p(distance / HEAVY)
+def _normalised(logs: Array) -> Array:
+    """Return weights that add up to 1 in each patient."""
+    weights = np.exp(logs - logs.max(0))
+    return weights / weights.sum(0)

@@ -97,6 +97,10 @@ class JointData:
         """In whom nothing was quantified, detected or above the upper limit."""
         return self.data.all_below
 
+    def of(self, rows: NDArray[np.intp]) -> "JointData":
+        """Return the samples of some patients, given by their places in order."""
+        return JointData(self.data.of(rows))
+
     def levels(self, theta: Array) -> list[Array]:
         """Return log levels at the samples of each assay, (..., patients, n)."""
         found = self.data.levels(theta, tolerance=self.tolerance)

@@ -14,6 +14,7 @@ from cellpk.fit.data import FitData
 from cellpk.fit.population.derived import derived_quantities
 from cellpk.fit.population.estimates import Estimates
 from cellpk.fit.population.posteriors import Posteriors
+from cellpk.fit.store import Saveable
 from cellpk.model.model import Model
 from cellpk.model.parameters import SCALES
 from cellpk.study.study import Study
@@ -27,7 +28,7 @@ _Z = 1.959963984540054
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PopulationFit:
+class PopulationFit(Saveable):
     """A model fitted to all patients together; made by :func:`fit_population`.
 
     Parameters

@@ -42,6 +42,10 @@ class Data(Protocol):
         """In whom nothing was quantified, detected or above the upper limit."""
         ...
 
+    def of(self, rows: NDArray[np.intp]) -> "Data":
+        """Return the samples of some patients, given by their places in order."""
+        ...
+
     def levels(self, theta: Array) -> list[Array]:
         """Return log levels at the samples of each assay, (..., patients, n)."""
         ...

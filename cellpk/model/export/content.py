@@ -176,6 +176,8 @@ def closed_lines(model: "Model") -> dict[str, Node]:
     ['rho', 'k', 'tau', 'E', 'M']
     """
     equations = model.equations
+    if not equations.states:
+        return dict(equations.rates.lines)
     free = independent(
         equations.rates.lines, {TIME, *equations.states, *equations.stepped}
     )

@@ -1,0 +1,162 @@
+"""The most probable parameters of each patient, given estimates of the population."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellpk.errors import FitError
+from cellpk.fit.modes import Aim, Ends, descend
+from cellpk.fit.population.joint import JointData, JointErrors
+from cellpk.fit.population.layout import Layout
+from cellpk.fit.population.state import Sampled, State
+from cellpk.fit.population.switching import corners, moving
+
+Array = NDArray[np.float64]
+
+BOUND = 8.0
+"""Bounds of the search, in SDs between patients from the patient's own expectation."""
+
+KINDS = ("beta", "log_sd", "correlation", "error", "never")
+"""Kinds of estimates that modes and Laplace's approximation know."""
+
+
+@dataclass(frozen=True, eq=False)
+class Modes:
+    """The most probable parameters of each patient (EBEs), on the transformed scale.
+
+    Parameters
+    ----------
+    theta : ndarray, shape (N, p)
+        Where the likelihood of the patient's samples, times the density between
+        patients, is highest.
+    precision : ndarray, shape (N, p, p)
+        Gauss-Newton curvature there of minus its log. Where the mode lies in a corner,
+        a switch at the time of a sample, it says nothing of how wide the peak is.
+    log_density : ndarray, shape (N,)
+        Log of likelihood times density there.
+
+    Examples
+    --------
+    >>> sorted(Modes.__annotations__)
+    ['log_density', 'precision', 'theta']
+    """
+
+    theta: Array
+    precision: Array
+    log_density: Array
+
+
+def aim_at(
+    sampled: Sampled, state: State, held: NDArray[np.bool_] | None = None
+) -> Aim:
+    """Return what the modes of all patients are sought by.
+
+    Parameters
+    ----------
+    sampled : Sampled
+        The samples, and how parameters differ between patients.
+    state : State
+        Estimates of the population.
+    held : ndarray of bool, shape (p,), optional
+        Parameters without bounds, since they are not sought.
+
+    Raises
+    ------
+    FitError
+        Where the population has estimates of another kind than ``KINDS``, or a
+        parameter does not vary.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> from cellpk.fit.population.fit import prepared
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> aim = aim_at(*prepared(stein, ck.simulate_study(seed=1)))
+    >>> aim.mean.shape, aim.precision.shape
+    ((18, 6), (6, 6))
+    """
+    _refuse(Layout(sampled.structure, state))
+    assert isinstance(sampled.data, JointData)
+    assert isinstance(state.errors, JointErrors)
+    sd = np.sqrt(np.diag(state.omega))
+    wide = BOUND * sd if held is None else np.where(held, np.inf, BOUND * sd)
+    mean = sampled.structure.means(state.beta)
+    return Aim(
+        sampled.data.data,
+        state.errors.parts,
+        mean,
+        np.linalg.inv(state.omega),
+        low=mean - wide,
+        high=mean + wide,
+        reach=sd,
+    )
+
+
+def _refuse(layout: Layout) -> None:
+    """Refuse what has no mode of the plain kind: a patient is one normal vector."""
+    parts = layout.parts()
+    other = [name for name in parts if name not in KINDS]
+    spread = parts["log_sd"]
+    if other or spread.stop - spread.start != len(layout.structure.names):
+        found = ", ".join(other) or "parameters without a spread between patients"
+        raise FitError(
+            f"conditional modes do not know of {found}",
+            todo="Use method='saem', and the patients' means and draws.",
+        )
+
+
+def modes_at(sampled: Sampled, state: State, starts: Array) -> Modes:
+    """Return the conditional modes of all patients.
+
+    Parameters
+    ----------
+    sampled : Sampled
+        The samples, and how parameters differ between patients.
+    state : State
+        Estimates of the population.
+    starts : ndarray, shape (S, N, p)
+        From where to descend, beside the patients' expectations.
+
+    Returns
+    -------
+    Modes
+        The best ends; where one parameter moves the switches of the model, corners
+        were tried, too.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> from cellpk.fit.population.fit import prepared
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> sampled, start = prepared(stein, ck.simulate_study(seed=1))
+    >>> modes_at(sampled, start, np.empty((0, 18, 6))).theta.shape
+    (18, 6)
+    """
+    aim = aim_at(sampled, state)
+    ends = descend(aim, np.concatenate([aim.mean[None], starts]))
+    movers = moving(aim.data.model)
+    if len(movers) == 1:
+        ends = _with_corners(aim, ends, movers[0])
+    theta = ends.best
+    here = aim.surroundings(theta)
+    size = theta.shape[-1]
+    constant = 0.5 * (np.linalg.slogdet(aim.precision)[1] - size * np.log(2 * np.pi))
+    return Modes(theta, here.curvature, constant - here.value)
+
+
+def _with_corners(aim: Aim, ends: Ends, mover: int) -> Ends:
+    """Try the corners: the switch put at each sample, the other parameters free."""
+    reach = 4 * aim.reach[mover]
+    middle = ends.best[:, mover]
+    places = corners(aim.data, mover, (middle - reach, middle + reach))
+    theta = np.repeat(ends.best[None], len(places), axis=0)
+    known = np.isfinite(places)
+    theta[..., mover] = np.where(known, places, middle)
+    held = np.zeros(theta.shape, bool)
+    held[..., mover] = True
+    tried = descend(aim, theta, held=held)
+    return Ends(
+        np.concatenate([ends.theta, tried.theta]),
+        np.concatenate([ends.value, tried.value]),
+    )

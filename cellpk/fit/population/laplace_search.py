@@ -1,0 +1,320 @@
+"""The maximum of Laplace's approximation, how sure it is, and how far it is off."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellpk.errors import FitError
+from cellpk.fit.modes import descend
+from cellpk.fit.population.conditional import aim_at
+from cellpk.fit.population.estimates import Estimates
+from cellpk.fit.population.importance import Importance
+from cellpk.fit.population.laplace import Approximation, Places, approximated
+from cellpk.fit.population.layout import Layout
+from cellpk.fit.population.polish import Maximum, bounds
+from cellpk.fit.population.saem import Course
+from cellpk.fit.population.state import Sampled, State
+from cellpk.fit.population.switching import moving, nodes_along
+
+Array = NDArray[np.float64]
+
+OFF = 0.5
+"""How far Laplace's estimates may be from those of the likelihood itself: root mean
+square, in standard errors."""
+
+STARTS = 12
+"""Starts from which each patient's mode is sought."""
+
+_ROUNDS, _GAINED = 6, 0.02
+_LIGHT = 1e-3  # share of the likelihood that nodes may hold which are left out
+_AWAY = 0.05  # standard errors: differences of slopes
+
+
+def laplace_search(
+    sampled: Sampled, start: State, *, rng: np.random.Generator
+) -> tuple[Course, Places]:
+    """Maximise Laplace's approximation of the likelihood of a population.
+
+    Parameters
+    ----------
+    sampled : Sampled
+        The samples, and how parameters differ between patients.
+    start : State
+        Where to begin.
+    rng : numpy Generator
+        Chance of the starts from which modes are sought.
+
+    Returns
+    -------
+    Course
+        The same for the same generator. Its trace has a row for each evaluation.
+    Places
+        The modes at its end.
+
+    Raises
+    ------
+    FitError
+        Where two parameters or more move switches of the model.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> from cellpk.fit.population.fit import prepared
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> study = stein.simulate(8, design=ck.Design([4, 7, 14, 28]), seed=1).study()
+    >>> sampled, start = prepared(stein, study)
+    >>> chance = np.random.default_rng(1)
+    >>> course, places = laplace_search(sampled, start, rng=chance)
+    >>> before = approximated(sampled, start, places)
+    >>> after = approximated(sampled, course.state, places)
+    >>> bool(after.log_likelihood.sum() > before.log_likelihood.sum())
+    True
+    """
+    state, trace = start, []
+    best = -np.inf
+    for _ in range(_ROUNDS):
+        places = places_at(sampled, state, rng=rng)
+        state, found = _climbed(sampled, state, places, trace=trace)
+        total = float(found.log_likelihood.sum())
+        if total < best + _GAINED:
+            break
+        best = total
+    course = Course(state, *found.moments, np.array(trace))
+    return course, places._replace(theta=found.theta)
+
+
+def places_at(sampled: Sampled, state: State, *, rng: np.random.Generator) -> Places:
+    """Return where to approximate: at the modes, or at nodes along a switch.
+
+    Parameters
+    ----------
+    sampled : Sampled
+        The samples, and how parameters differ between patients.
+    state : State
+        Estimates of the population.
+    rng : numpy Generator
+        Chance of the starts from which modes are sought.
+
+    Raises
+    ------
+    FitError
+        Where two parameters or more move switches of the model.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> from cellpk.fit.population.fit import prepared
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> sampled, start = prepared(stein, ck.simulate_study(seed=1))
+    >>> places_at(sampled, start, rng=np.random.default_rng(1)).held.tolist()
+    [False, True, False, False, False, False]
+    """
+    aim = aim_at(sampled, state)
+    movers = moving(aim.data.model)
+    size = aim.mean.shape[-1]
+    if len(movers) > 1:
+        names = " and ".join(sampled.structure.names[i] for i in movers)
+        raise FitError(
+            f"{names} move switches of {aim.data.model.name}: corners of the "
+            "likelihood lie along both, where Laplace's approximation does not hold",
+            todo="Use method='saem'.",
+        )
+    away = aim.reach * rng.standard_normal((STARTS, *aim.mean.shape)) * 0.7
+    if not movers:
+        ends = descend(aim, aim.mean + np.concatenate([0 * away[:1], away]))
+        return Places(
+            ends.best[None], np.zeros(size, bool), np.zeros((1, len(aim.mean)))
+        )
+    return _along(sampled, state, movers[0], away=away)
+
+
+def _along(sampled: Sampled, state: State, mover: int, *, away: Array) -> Places:
+    """Return the nodes along a switch that matter, and the modes there."""
+    held = np.arange(away.shape[-1]) == mover
+    aim = aim_at(sampled, state, held)
+    nodes = nodes_along(aim.data, mover, aim.mean[:, mover], aim.reach[mover])
+    shape = (len(nodes.places), *aim.mean.shape)
+    still = np.broadcast_to(held, shape)
+    theta, value = np.empty(shape), np.full(shape[:-1], np.inf)
+    tried = [aim.mean, *(aim.mean + each for each in away[:2])]
+    for begin in tried:
+        start = np.where(held, nodes.places[..., None], begin)
+        ends = descend(aim, start, held=still)
+        better = ends.value < value
+        theta = np.where(better[..., None], ends.theta, theta)
+        value = np.where(better, ends.value, value)
+    places = Places(theta, held, nodes.log_widths)
+    return _heavy(places, approximated(sampled, state, places).weights)
+
+
+def _heavy(places: Places, weights: Array) -> Places:
+    """Return the nodes that matter: in each patient as many as in any."""
+    rows = np.argsort(-weights, axis=0, kind="stable")
+    sums = np.cumsum(np.take_along_axis(weights, rows, axis=0), axis=0)
+    rows = rows[: 1 + int((sums < 1 - _LIGHT).sum(0).max())]
+    return Places(
+        np.take_along_axis(places.theta, rows[..., None], axis=0),
+        places.held,
+        np.take_along_axis(places.log_widths, rows, axis=0),
+    )
+
+
+def _climbed(
+    sampled: Sampled, state: State, places: Places, *, trace: list[Array]
+) -> tuple[State, Approximation]:
+    """Climb, with the modes going along; return the end, and what is found there."""
+    from scipy.optimize import minimize
+
+    layout = Layout(sampled.structure, state)
+    low, high = np.array(bounds(layout)).T
+    start = np.clip(layout.vector(), low, high)
+    found = approximated(sampled, layout.state_at(start), places)
+    size = _rough_errors(found.slopes)
+
+    def loss(steps: Array) -> tuple[float, Array]:
+        nonlocal found
+        state = layout.state_at(start + size * steps)
+        if np.linalg.eigvalsh(state.omega)[0] <= 0:
+            return 1e12, np.zeros_like(steps)
+        found = approximated(sampled, state, places._replace(theta=found.theta))
+        trace.append(state.numbers())
+        return -found.log_likelihood.sum(), -found.slopes.sum(0) * size
+
+    best = minimize(
+        loss,
+        np.zeros_like(start),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=np.transpose([(low - start) / size, (high - start) / size]),
+        options={"maxiter": 100, "ftol": 1e-8},
+    )
+    state = layout.state_at(start + size * best.x)
+    places = places._replace(theta=found.theta)
+    return state, approximated(sampled, state, places)
+
+
+def _rough_errors(slopes: Array) -> Array:
+    """Return standard errors from the slopes of the patients, at most 0.5."""
+    information = slopes.T @ slopes + np.eye(slopes.shape[1]) / 0.25
+    return np.sqrt(np.diag(np.linalg.inv(information)))
+
+
+def laplace_maximum(
+    sampled: Sampled,
+    state: State,
+    places: Places,
+    *,
+    rng: np.random.Generator,
+    draws: int = 1000,
+) -> Maximum:
+    """Say how sure estimates by Laplace's approximation are, and how far off.
+
+    Draws at the estimates give the likelihood itself, by importance sampling, and how
+    far from its maximum the estimates are.
+
+    Parameters
+    ----------
+    sampled : Sampled
+        The samples, and how parameters differ between patients.
+    state : State
+        Where :func:`laplace_search` ended.
+    places : Places
+        The modes there.
+    rng : numpy Generator
+        Chance.
+    draws : int
+        Draws of each patient.
+
+    Returns
+    -------
+    Maximum
+        Of the approximation; standard errors from its curvature, by differences of its
+        slope. ``log_likelihood`` is by importance sampling.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> from cellpk.fit.population.fit import prepared
+    >>> smooth = ck.load_model("stein_2019_smooth_peak")
+    >>> study = smooth.simulate(8, design=ck.Design([4, 7, 14, 28]), seed=1).study()
+    >>> sampled, start = prepared(smooth, study)
+    >>> chance = np.random.default_rng(1)
+    >>> course, places = laplace_search(sampled, start, rng=chance)
+    >>> best = laplace_maximum(sampled, course.state, places, rng=chance, draws=100)
+    >>> best.log_likelihood.shape
+    (8,)
+    """
+    here = approximated(sampled, state, places)
+    layout = Layout(sampled.structure, state)
+    estimates = _estimated(sampled, layout, places, here)
+    drawn = Importance(sampled, state, moments=here.moments, rng=rng, draws=draws)
+    moments = drawn.moments(state)
+    drawn = Importance(sampled, state, moments=moments, rng=rng, draws=draws)
+    known = drawn.log_likelihood(state)
+    estimates = replace(estimates, deviance_error=2 * drawn.error(state))
+    doubted = _doubted(estimates, drawn, float(here.log_likelihood.sum()))
+    return Maximum(replace(estimates, doubted=doubted), drawn, known)
+
+
+def _estimated(
+    sampled: Sampled, layout: Layout, places: Places, here: Approximation
+) -> Estimates:
+    """Return the estimates with what the curvature of the approximation says."""
+    vector = layout.vector()
+    low, high = np.array(bounds(layout)).T
+    at_bound = (vector < low + 1e-6) | (vector > high - 1e-6)
+    free = np.ix_(~at_bound, ~at_bound)
+    information = _information(sampled, layout, places, here)[free]
+    slopes = here.slopes[:, ~at_bound]
+    values, directions = np.linalg.eigh(information)
+    untold = np.abs(directions[:, values <= 0]).argmax(0)
+    if untold.size:
+        information = slopes.T @ slopes
+    covariance = np.full((vector.size, vector.size), np.nan)
+    covariance[free] = np.linalg.pinv(information)
+    return Estimates(
+        layout=layout,
+        covariance=covariance,
+        moved=_moved(slopes.sum(0), covariance[free]),
+        at_bound=tuple(at_bound.tolist()),
+        untold=tuple(np.flatnonzero(~at_bound)[np.unique(untold)].tolist()),
+    )
+
+
+def _information(
+    sampled: Sampled, layout: Layout, places: Places, here: Approximation
+) -> Array:
+    """Return the curvature of minus the approximation, by differences of its slope."""
+    vector, size = layout.vector(), _AWAY * _rough_errors(here.slopes)
+
+    def slope(k: int) -> Array:
+        state = layout.state_at(vector + size[k] * np.eye(vector.size)[k])
+        return approximated(sampled, state, places).slopes.sum(0)
+
+    base = here.slopes.sum(0)
+    information = np.array([(base - slope(k)) / size[k] for k in range(vector.size)])
+    return (information + information.T) / 2
+
+
+def _moved(slope: Array, covariance: Array) -> float:
+    """Return how far a Newton step leads, in standard errors: root mean square."""
+    step = slope @ covariance @ slope
+    return float(np.sqrt(max(step, 0.0) / max(1, slope.size)))
+
+
+def _doubted(
+    estimates: Estimates, drawn: Importance, approximated: float
+) -> tuple[str, ...]:
+    """Say where the likelihood itself has its maximum elsewhere."""
+    layout, kept = estimates.layout, ~np.array(estimates.at_bound)
+    slope = drawn.slope(layout, layout.vector())[kept]
+    moved = _moved(slope, estimates.covariance[np.ix_(kept, kept)])
+    if moved <= OFF:
+        return ()
+    known = float(drawn.log_likelihood(layout.state).sum())
+    return (
+        f"Laplace's approximation is off by {2 * (known - approximated):.1f} of "
+        f"-2 log L, and its estimates by {moved:.1f} standard errors on average from "
+        "those of the likelihood itself: use method='saem'",
+    )
