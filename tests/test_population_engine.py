@@ -94,6 +94,20 @@ def test_the_likelihood_by_importance_sampling_is_the_exact_one():
     assert abs(off) < 4 * found.error(state)
 
 
+def test_draws_that_miss_a_patient_are_drawn_anew():
+    """Too narrow a first proposal at the wrong place: the likelihood comes yet."""
+    data = lines(25, sd=0.3)
+    state = State(np.array([1.8, -0.9]), np.diag([1.2, 0.3]), Sd(0.3))
+    made = Sampled(data, structure(data))
+    moments = np.tile([4.0, 1.0], (25, 1)), np.tile(0.01 * np.eye(2), (25, 1, 1))
+    rng = np.random.default_rng(1)
+    found = Importance(made, state, moments=moments, rng=rng, draws=1000)
+    weights, _ = found.expected(state)
+    assert (1 / np.square(weights).sum(0)).min() > 200
+    exact = data.exact(state.beta, state.omega, 0.3)
+    assert found.log_likelihood(state) == pytest.approx(exact, abs=0.2)
+
+
 def test_slopes_are_those_of_the_sampled_likelihood():
     data = lines(12, limit=0.0, rho=0.5)
     omega = np.array([[1.1, 0.2], [0.2, 0.4]])

@@ -17,7 +17,7 @@ SD_RANGE = (0.05, 20.0)
 """SDs between patients, on the transformed scale, between which one is sought: of
 log-normal parameters, patients who differ by less than 5% do not differ."""
 
-_ROUNDS = 6
+_ROUNDS = (1, 1, 1, 4, 4)  # times as many draws
 _FLAT, _LIFTED = 0.06, 0.3
 _FAR = 1.5  # standard errors that an estimate may move in one round
 
@@ -128,17 +128,19 @@ def _rounds(
     rng: np.random.Generator,
     draws: int,
 ) -> Maximum:
-    """Climb, draw anew, and climb again."""
+    """Climb, draw anew, and climb again.
+
+    What is doubted yet after some rounds is looked at with more draws.
+    """
     state, moments = course.state, (course.mean, course.covariance)
-    chance = {"rng": rng, "draws": draws}
-    found = Importance(sampled, state, moments=moments, **chance)
+    found = Importance(sampled, state, moments=moments, rng=rng, draws=draws)
     best: Maximum | None = None
-    for _ in range(_ROUNDS):
+    for times in _ROUNDS:
         state = _climbed(found, Layout(sampled.structure, state))
-        moments = found.moments(state)
-        found = Importance(sampled, state, moments=moments, **chance)
+        moments, many = found.moments(state), times * draws
+        found = Importance(sampled, state, moments=moments, rng=rng, draws=many)
         best = _concluded(found, Layout(sampled.structure, state))
-        if best.estimates.moved < SETTLED:
+        if best.estimates.moved < SETTLED and not best.estimates.untold:
             break
     assert best is not None
     return best
