@@ -7,7 +7,6 @@ trial is written to a file there, and is not fitted again.
 
 import argparse
 import sys
-import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,42 +15,13 @@ import numpy as np
 import pandas as pd
 
 import cellpk as ck
-from cellpk.fit.population.chains import Steps
 
 RICH = (1, 3, 5, 7, 10, 14, 21, 28, 60, 90, 180, 360)
 SPARSE = (2, 5, 9, 14, 28, 60, 90, 180)
 Z = 1.959963984540054
 
-ROUNDED = """
-title = "Saturating expansion that ends at a smooth gate"
-source = "ours: saturable_smooth_gates with one gate, so that levels in blood tell all"
-time = "day"
-equations = '''
-k     = fb*(alpha - beta)
-gate  = expit((t - turn)/width)
-E(0)  = start
-M(0)  = 0
-dE/dt = (1 - gate)*rho*km/(km + E)*E - gate*alpha*E
-dM/dt = gate*k*E - beta*M
-'''
-[parameters]
-start = { value = 6,      unit = "copies/ug", iiv_sd = 1.0 }
-rho   = { value = 1.1,    unit = "1/day",     iiv_sd = 0.2 }
-turn  = { value = 9,      unit = "day",       iiv_sd = 0.2 }
-alpha = { value = 0.16,   unit = "1/day",     iiv_sd = 0.5 }
-fb    = { value = 0.0079, unit = "1",         iiv_sd = 0.8 }
-beta  = { value = 0.0032, unit = "1/day",     iiv_sd = 0.8 }
-km    = { value = 24000,  unit = "copies/ug", fixed = true }
-width = { value = 0.5,    unit = "day",       fixed = true }
-[observed]
-qpcr = { is = "E + M", unit = "copies/ug", error = "lognormal", sd = 0.5 }
-[derived]
-half_life_1 = { is = "log(2)/alpha", unit = "day" }
-half_life_2 = { is = "log(2)/beta",  unit = "day" }
-"""
-"""Saturation makes the rates nonlinear and the gate makes them depend on time: there is
-no closed form. Of the library's own models of this kind none states the spread of all
-its parameters, and levels in blood do not tell all that they estimate."""
+ROUNDED = Path(__file__).with_name("rounded_peak.toml")
+"""A model without closed form that levels in blood tell whole."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +53,7 @@ def model(name):
     """Load a model of the study."""
     if name == "stein":
         return ck.load_model("stein_2019_tisagenlecleucel")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rounded.toml"
-        path.write_text(ROUNDED, encoding="utf-8")
-        return ck.load_model(path)
+    return ck.load_model(ROUNDED)
 
 
 def estimates_of(fit):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import ceil
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +28,10 @@ from cellpk.study.study import Study
 Array = NDArray[np.float64]
 Progress = Callable[[int, int, str], Any]
 Correlations = Literal["none", "full"] | Sequence[Sequence[str]]
+
+MANY = 90
+"""Patients whose draws together make the likelihood smooth enough: fewer patients have
+as many more draws each."""
 
 WIDER = 1.5
 """How many times wider than in the model patients are held to spread at the start."""
@@ -256,14 +261,14 @@ def _best(
     A run that ended where the first one did is not climbed from again.
     """
     found: list[Maximum] = []
+    draws = steps.draws * ceil(MANY / len(sampled.data.patients))
     for run, course in enumerate(courses):
         if found and _together(
             found[0], Layout(sampled.structure, course.state).vector()
         ):
             continue
         rng = np.random.default_rng([seed, run, 1])
-        climb = {"rng": rng, "draws": steps.draws}
-        found.append(maximum(sampled, course, **climb))
+        found.append(maximum(sampled, course, rng=rng, draws=draws))
     values = [each.log_likelihood.sum() for each in found]
     return found[int(np.argmax(values))], float(2 * (max(values) - min(values)))
 
