@@ -102,6 +102,11 @@ class JointData:
         """Return log levels at the samples of each assay, (..., patients, n)."""
         return [found.log_level.copy() for found in self.data.levels(theta)]
 
+    def score(self, theta: Array, errors: Errors) -> Array:
+        """Return the slope of the log likelihood by theta, (..., patients, p)."""
+        levels = self.data.levels(theta, gradient=True)
+        return self.data.score(levels, _parts(errors))
+
     def log_likelihood(self, levels: list[Array], errors: Errors) -> Array:
         """Return the log likelihood of each patient, shape (..., patients)."""
         return self.data.log_likelihood(_wrapped(levels), _parts(errors))
