@@ -3,21 +3,22 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellpk.errors import FitError
+from cellpk.errors import FitError, nearest
 from cellpk.fit.data import FitData, fit_data
 from cellpk.fit.population.chains import Steps
 from cellpk.fit.population.covariates import structure_with
 from cellpk.fit.population.joint import JointData, JointErrors
+from cellpk.fit.population.laplace_search import laplace_maximum, laplace_search
 from cellpk.fit.population.layout import Layout
 from cellpk.fit.population.polish import Maximum, maximum
 from cellpk.fit.population.posteriors import posteriors_of
-from cellpk.fit.population.result import PopulationFit
+from cellpk.fit.population.result import METHODS, PopulationFit
 from cellpk.fit.population.saem import Course, saem
 from cellpk.fit.population.spread import Correlations, freed, which_vary
 from cellpk.fit.population.state import Sampled, State
@@ -28,6 +29,7 @@ from cellpk.study.study import Study
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int, str], Any]
+Method = Literal["saem", "laplace"]
 
 MANY = 90
 """Patients whose draws together make the likelihood smooth enough: fewer patients have
@@ -53,6 +55,7 @@ def fit_population(
     covariates: Mapping[str, Sequence[str]] | None = None,
     correlations: Correlations = "none",
     without_spread: Sequence[str] = (),
+    method: Method = "saem",
     steps: Steps | None = None,
     seed: int = 1,
     progress: Progress | None = None,
@@ -61,10 +64,14 @@ def fit_population(
 
     SAEM searches from several starts. From each end the likelihood, by importance
     sampling, is climbed to its maximum; the curvature at the highest gives the standard
-    errors. A sample below its limit enters by the probability to be there (M3), one
-    between two limits or above one likewise. Where every sample of some patients is
-    below its limit, cells may never have expanded in them: they are a class of its own,
-    whose share is estimated.
+    errors. Laplace's method (FOCE with interaction) climbs an approximation of the
+    likelihood instead; the likelihood itself is sampled at its end, and the fit is
+    doubted where its maximum is elsewhere.
+
+    A sample below its limit enters by the probability to be there (M3), one between two
+    limits or above one likewise. Where every sample of some patients is below its
+    limit, cells may never have expanded in them: they are a class of its own, whose
+    share is estimated.
 
     Parameters
     ----------
@@ -84,6 +91,8 @@ def fit_population(
     without_spread : sequence of str
         Parameters that are the same in all patients but for their covariates. One that
         the model holds fixed is estimated, too, where it is named here.
+    method : {"saem", "laplace"}
+        How.
     steps : Steps, optional
         How long, and from how many starts.
     seed : int
@@ -103,8 +112,9 @@ def fit_population(
 
     References
     ----------
-    Kuhn E, Lavielle M. Comput Stat Data Anal 2005;49:1020-1038 (SAEM). Beal SL. J
-    Pharmacokinet Pharmacodyn 2001;28:481-504 (M3).
+    Kuhn E, Lavielle M. Comput Stat Data Anal 2005;49:1020-1038 (SAEM). Almquist J,
+    Leander J, Jirstrand M. J Pharmacokinet Pharmacodyn 2015;42:191-209 (Laplace). Beal
+    SL. J Pharmacokinet Pharmacodyn 2001;28:481-504 (M3).
 
     Examples
     --------
@@ -120,14 +130,10 @@ def fit_population(
     asked |= {"without_spread": list(without_spread)}
     sampled, start = prepared(model, study, assays=assays, **asked)
     steps = _checked(steps or Steps())
-    courses = []
-    for run in range(steps.starts):
-        if progress is not None:
-            progress(run, steps.starts + 1, f"SAEM, start {run + 1}")
-        courses.append(_search(sampled, start, steps=steps, seed=(seed, run)))
-    if progress is not None:
-        progress(steps.starts, steps.starts + 1, "likelihood and standard errors")
-    best, apart = _best(sampled, courses, steps=steps, seed=seed)
+    if method not in METHODS:
+        raise FitError(f"method = {method!r}", todo=nearest(method, METHODS))
+    search = _laplace if method == "laplace" else _saem
+    best, apart, courses = search(sampled, start, steps, seed=seed, progress=progress)
     assert isinstance(sampled.data, JointData)
     data = sampled.data.data
     return PopulationFit(
@@ -135,7 +141,7 @@ def fit_population(
         study=study,
         data=data,
         asked=asked | {"assays": assays},
-        method="saem",
+        method=method,
         seed=seed,
         units=_units(data),
         estimates=replace(best.estimates, apart=apart),
@@ -221,19 +227,68 @@ def _checked(steps: Steps) -> Steps:
     return steps
 
 
-def _search(
-    sampled: Sampled, start: State, *, steps: Steps, seed: tuple[int, int]
-) -> Course:
-    """Run SAEM from the start, or from a place about it."""
+def _saem(
+    sampled: Sampled,
+    start: State,
+    steps: Steps,
+    *,
+    seed: int,
+    progress: Progress | None,
+) -> tuple[Maximum, float, Sequence[Course]]:
+    """Run SAEM from all starts, and climb from their ends."""
+    assert isinstance(sampled.data, JointData)
+    rough = replace(sampled, data=replace(sampled.data, tolerance=ROUGH))
+    courses = []
+    for run in range(steps.starts):
+        _tell(progress, run, steps, f"SAEM, start {run + 1}")
+        begin, rng = _begin(sampled, start, (seed, run))
+        courses.append(saem(rough, begin, rng=rng, steps=steps))
+    _tell(progress, steps.starts, steps, "likelihood and standard errors")
+    best, apart = _best(sampled, courses, steps=steps, seed=seed)
+    return best, apart, courses
+
+
+def _laplace(
+    sampled: Sampled,
+    start: State,
+    steps: Steps,
+    *,
+    seed: int,
+    progress: Progress | None,
+) -> tuple[Maximum, float, Sequence[Course]]:
+    """Climb Laplace's approximation from all starts, and sample at the highest end."""
+    ends = []
+    for run in range(steps.starts):
+        _tell(progress, run, steps, f"Laplace, start {run + 1}")
+        begin, rng = _begin(sampled, start, (seed, run))
+        ends.append(laplace_search(sampled, begin, rng=rng))
+    _tell(progress, steps.starts, steps, "likelihood and standard errors")
+    values = [end.value for end in ends]
+    best = laplace_maximum(
+        sampled,
+        ends[int(np.argmax(values))],
+        rng=np.random.default_rng([seed, 1]),
+        draws=steps.draws,
+    )
+    courses = [end.course for end in ends]
+    return best, 2 * (max(values) - min(values)), courses
+
+
+def _tell(progress: Progress | None, run: int, steps: Steps, text: str) -> None:
+    if progress is not None:
+        progress(run, steps.starts + 1, text)
+
+
+def _begin(
+    sampled: Sampled, start: State, seed: tuple[int, int]
+) -> tuple[State, np.random.Generator]:
+    """Return the start, or a place about it, and the chance of the run."""
     rng = np.random.default_rng(seed)
     beta, size = start.beta.copy(), len(sampled.structure.names)
     if seed[1]:
         away = np.sqrt(np.diag(start.omega)) * rng.standard_normal(size)
         beta[:size] += away / 2
-    begin = State(beta, start.omega, start.errors, start.never)
-    assert isinstance(sampled.data, JointData)
-    rough = replace(sampled, data=replace(sampled.data, tolerance=ROUGH))
-    return saem(rough, begin, rng=rng, steps=steps)
+    return State(beta, start.omega, start.errors, start.never), rng
 
 
 def _best(
@@ -267,7 +322,7 @@ def _together(best: Maximum, vector: Array) -> bool:
 def _trace(
     courses: Sequence[Course], structure: Structure, start: State
 ) -> pd.DataFrame:
-    """Return what SAEM went through, one row per run and iteration."""
+    """Return what the search went through, one row per run and iteration."""
     names = [
         *structure.coefficients,
         *(f"{name} sd" for name in structure.names),

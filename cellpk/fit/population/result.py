@@ -21,7 +21,7 @@ from cellpk.study.study import Study
 
 Array = NDArray[np.float64]
 
-METHODS = {"saem": "SAEM"}
+METHODS = {"saem": "SAEM", "laplace": "Laplace"}
 """How methods are called in sentences."""
 
 _Z = 1.959963984540054

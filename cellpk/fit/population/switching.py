@@ -106,7 +106,8 @@ def corners(data: FitData, mover: int, ends: tuple[Array, Array]) -> Array:
     size = len(data.model.free)
     found: list[Array] = [np.empty(0)] * len(data.patients)
     for group in data.groups:
-        grid = np.linspace(*(end[group.rows] for end in ends), _GRID)
+        low, high = (end[group.rows] for end in ends)
+        grid = np.linspace(low, high, _GRID)
         theta = np.broadcast_to(data.model.typical, (*grid.shape, size)).copy()
         theta[..., mover] = grid
         switches = data.model.switch_times(theta, inputs=group.inputs)
