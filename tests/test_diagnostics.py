@@ -271,6 +271,17 @@ def test_the_share_below_tells_what_the_levels_do_not(stein):
         assert least <= inside <= most
 
 
+def test_a_limit_that_only_the_samples_below_it_state_holds_for_all(stein, true):
+    """Else simulated samples in the place of quantified ones could not be below."""
+    samples = true.study.samples.drop(columns=["file", "row"])
+    limits = samples["lloq"].where(samples["state"] == "below")
+    some = ck.Study.from_frames(samples.assign(lloq=limits))
+    same = vpc(made_fit(stein, some, settle=9), replicates=50)
+    expected = vpc(made_fit(stein, true.study, settle=9), replicates=50)
+    pd.testing.assert_frame_equal(same.percentiles, expected.percentiles)
+    pd.testing.assert_frame_equal(same.below, expected.below)
+
+
 def test_percentiles_are_the_inverted_distribution_function():
     values = np.random.default_rng(1).normal(size=(3, 37))
     for percentile in (5, 50, 95):

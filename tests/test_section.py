@@ -34,6 +34,7 @@ def test_page_has_its_sections_in_order(page):
         "Samples",
         "Kinetics",
         "Individual fits",
+        "Population fit",
         "Exposure-response",
         "IL-6 and exposure",
         "Methods and rules",

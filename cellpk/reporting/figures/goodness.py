@@ -22,7 +22,7 @@ from cellpk.reporting.figures.style import (
     styled,
     thin_decades,
 )
-from cellpk.reporting.figures.time_scale import time_axis
+from cellpk.reporting.figures.time_scale import sampled_axis
 from cellpk.reporting.fitted import Fitted, fitted, left_out_note
 from cellpk.reporting.placing import placed
 
@@ -178,7 +178,7 @@ def residuals_in_time(
     draw_samples(panel, samples.assign(shown=samples[name]), PALETTE[0], dense=True)
     panel.plot(middle["time"], middle[name], color=PALETTE[1], zorder=4)
     _levels(panel, samples[name])
-    return time_axis(panel, np.unique([*middle["time"], samples["time"].max()]))
+    return sampled_axis(panel, middle["time"].to_numpy(), samples["time"].to_numpy())
 
 
 def _by_prediction(panel: "Axes", samples: pd.DataFrame, floor: float) -> None:
@@ -218,8 +218,8 @@ def _how(samples: pd.DataFrame, never: int) -> tuple[str, ...]:
         )
     if never:
         notes.append(
-            f"Without an individual prediction: {counted(never, 'patient')} whose cells "
-            "more likely never expanded."
+            f"Without an individual prediction: {counted(never, 'patient')} whose "
+            "cells more likely never expanded."
         )
     return tuple(notes)
 

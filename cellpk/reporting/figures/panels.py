@@ -34,7 +34,7 @@ from cellpk.reporting.figures.style import (
     sheet,
     styled,
 )
-from cellpk.reporting.figures.time_scale import time_axis
+from cellpk.reporting.figures.time_scale import sampled_axis
 from cellpk.reporting.fitted import doubted, fitted, left_out_note
 from cellpk.reporting.placing import placed
 from cellpk.reporting.printed import METHOD, STATUS
@@ -322,7 +322,8 @@ def _time(panel: "Axes", shown: _Shown) -> str:
     if shown.days is None:
         day_axis(panel, min(float(times.min()), 0.0), _end(shown.samples))
         return ""
-    return time_axis(panel, shown.days).replace(", ", ",\n")
+    scale = sampled_axis(panel, shown.days, times.to_numpy())
+    return scale.replace(", ", ",\n")
 
 
 def _panel(panel: "Axes", row: Mapping[Any, Any], curve: pd.DataFrame) -> None:

@@ -18,7 +18,7 @@ from cellpk.reporting.figures.style import (
     styled,
     thin_decades,
 )
-from cellpk.reporting.figures.time_scale import time_axis
+from cellpk.reporting.figures.time_scale import sampled_axis
 from cellpk.reporting.fitted import fitted
 from cellpk.reporting.placing import placed
 from cellpk.reporting.printed import fixed, probability
@@ -124,7 +124,7 @@ def _panels(axes: np.ndarray, table: pd.DataFrame, *, unit: str) -> None:
     bins = binned(table["nominal_time"], table["time"])
     _bands(time, table, table["time"], bins=bins)
     middle = table["time"].groupby(bins).median()
-    scale = time_axis(time, np.unique([*middle, table["time"].max()]))
+    scale = sampled_axis(time, middle.to_numpy(), table["time"].to_numpy())
     time.set_xlabel("Time after infusion (day)" + scale.replace(", ", ",\n"))
     predicted = table["pred"].clip(lower=lowest(placed(table)))
     tenths = pd.qcut(predicted, 10, labels=False, duplicates="drop")

@@ -20,7 +20,7 @@ from cellpk.reporting.figures.style import (
     sheet,
     styled,
 )
-from cellpk.reporting.figures.time_scale import time_axis
+from cellpk.reporting.figures.time_scale import sampled_axis
 from cellpk.reporting.fitted import Fitted, fitted, left_out_note
 
 if TYPE_CHECKING:
@@ -135,9 +135,9 @@ def _panels(about: Fitted, found: checks.Vpc) -> "Figure":
     floor = _floor(found)
     _levels(levels, found, floor)
     _shares(shares, found.below)
-    days = np.unique([*found.below["time"], *found.below["last"].tail(1)])
+    days, times = found.below["time"].to_numpy(), found.samples["time"].to_numpy()
     for panel in (levels, shares):
-        scale = time_axis(panel, days)
+        scale = sampled_axis(panel, days, times)
     levels.set_xticklabels([])
     shares.set_xlabel(f"Time after infusion (day){scale}")
     corrected = "\nprediction-corrected" if found.corrected else ""
@@ -231,6 +231,12 @@ def _notes(found: checks.Vpc) -> tuple[str, ...]:
         "falls on one is drawn at "
         + ("the foot." if found.corrected else "half the LLOQ."),
     ]
+    low = int((samples["level"] < samples["lloq"]).sum())
+    if low:
+        notes.append(
+            f"Reported although below the LLOQ: {counted(low, 'level')}; they count as "
+            "below, as in simulated trials."
+        )
     if found.corrected:
         notes.append(
             "Each level is multiplied by the prediction for a typical patient of its "
