@@ -144,8 +144,28 @@ def _rounds(
     return best
 
 
-def _bounds(layout: Layout) -> list[tuple[float, float]]:
-    """Return between which values each estimate is sought."""
+def bounds(layout: Layout) -> list[tuple[float, float]]:
+    """Return between which values each estimate is sought.
+
+    Parameters
+    ----------
+    layout : Layout
+        Where each estimate stands.
+
+    Returns
+    -------
+    list of (float, float)
+        In the order of ``layout.vector()``.
+
+    Examples
+    --------
+    >>> from cellpk.fit.population.fit import prepared
+    >>> import cellpk as ck
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> sampled, start = prepared(stein, ck.simulate_study(seed=1))
+    >>> bounds(Layout(sampled.structure, start))[-1]       # log odds of a share
+    (-7.0, 7.0)
+    """
     kinds = {
         "beta": (-np.inf, np.inf),
         "log_sd": tuple(np.log(SD_RANGE)),
@@ -164,7 +184,7 @@ def _climbed(found: Importance, layout: Layout) -> State:
     """Return where the likelihood is highest, as these draws see it."""
     from scipy.optimize import minimize
 
-    low, high = np.array(_bounds(layout)).T
+    low, high = np.array(bounds(layout)).T
     start = np.clip(layout.vector(), low, high)
 
     def loss(vector: Array) -> tuple[float, Array]:
@@ -198,7 +218,7 @@ def _rough_errors(found: Importance, layout: Layout, vector: Array) -> Array:
 def _concluded(found: Importance, layout: Layout) -> Maximum:
     """Say how sure the estimates are, and how far off the maximum."""
     vector = layout.vector()
-    low, high = np.array(_bounds(layout)).T
+    low, high = np.array(bounds(layout)).T
     at_bound = (vector < low + 1e-6) | (vector > high - 1e-6)
     free = np.ix_(~at_bound, ~at_bound)
     covariance = np.full((vector.size, vector.size), np.nan)
