@@ -154,14 +154,17 @@ def covariate_search(
     place = walk.forward(effects, forward)
     place = walk.backward(place, backward)
     if place.effects:
-        asked = dict(base.asked) | {"covariates": walk.trials.covariates(place.effects)}
+        asked: dict[str, Any] = dict(base.asked)
+        asked["covariates"] = walk.trials.covariates(place.effects)
         final = fit_population(
             base.model, base.study, **asked, steps=steps, seed=seed, progress=progress
         )
     else:
         final = base
     return CovariateSearch(
-        table=pd.DataFrame(walk.rows, columns=pd.Index(COLUMNS)),
+        table=pd.DataFrame(walk.rows, columns=pd.Index(COLUMNS)).astype(
+            {"df": "Int64"}
+        ),
         fit=final,
         base=base,
         effects=tuple((each.parameter, each.covariate) for each in place.effects),
@@ -240,7 +243,8 @@ class _Walk:
             if best is None:
                 break
             place = self.trials.moved(best)
-            left = [each for each in left if not each.same_as(best.effect)]
+            tested = [trial.effect for trial in tried]
+            left = [each for each in tested if not each.same_as(best.effect)]
         return place
 
     def backward(self, place: Place, level: float) -> Place:
@@ -294,4 +298,7 @@ class _Walk:
         """Add a row for each test of a step."""
         for trial in tried:
             row = {"step": self.step, "direction": direction, "chosen": trial is chosen}
-            self.rows.append(row | trial.row() | {"reason": trial.reason(level)})
+            reason = trial.reason(level)
+            if direction == "forward" and not reason and trial is not chosen:
+                reason = "another one was surer"
+            self.rows.append(row | trial.row() | {"reason": reason})

@@ -217,8 +217,8 @@ class Trials:
         try:
             structure = self._structure(effects)
         except DataError as error:
-            return None, "; ".join(str(each) for each in error.problems)
-        wrong = _undetermined(structure, effect)
+            return None, "; ".join(f"{x.what}. {x.todo}" for x in error.problems)
+        wrong = "" if inside else _undetermined(structure, effect)
         if wrong:
             return None, wrong
         found = under(place.found, structure)
