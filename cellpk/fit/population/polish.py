@@ -148,7 +148,27 @@ def _rounds(
 
 
 def bounds(layout: Layout) -> list[tuple[float, float]]:
-    """Return between which values each estimate is sought."""
+    """Return between which values each estimate is sought.
+
+    Parameters
+    ----------
+    layout : Layout
+        Where each estimate stands.
+
+    Returns
+    -------
+    list of (float, float)
+        In the order of ``layout.vector()``.
+
+    Examples
+    --------
+    >>> from cellpk.fit.population.fit import prepared
+    >>> import cellpk as ck
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> sampled, start = prepared(stein, ck.simulate_study(seed=1))
+    >>> bounds(Layout(sampled.structure, start))[-1]       # log odds of a share
+    (-7.0, 7.0)
+    """
     kinds = {
         "beta": (-np.inf, np.inf),
         "log_sd": tuple(np.log(SD_RANGE)),
