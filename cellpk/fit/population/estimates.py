@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from cellpk.fit.population.layout import Layout
+from cellpk.fit.population.layout import SPREAD, Layout
 from cellpk.fit.population.state import State
 
 Array = NDArray[np.float64]
@@ -91,8 +91,16 @@ class Estimates:
                 f"runs from other starts ended lower, by {self.apart:.1f} of -2 log L"
             )
         found += [
-            f"{name} stands at a bound: these samples do not tell it"
+            f"{name} stands at a bound: these samples do not tell it{_todo(name)}"
             for name, stuck in zip(names, self.at_bound, strict=True)
             if stuck
         ]
         return tuple(found)
+
+
+def _todo(name: str) -> str:
+    """Say how to leave a spread out."""
+    if not name.startswith(SPREAD):
+        return ""
+    own = name.removeprefix(SPREAD)
+    return f"; without_spread=[{own!r}] holds the parameter the same in all patients"

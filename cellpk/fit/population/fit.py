@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellpk.errors import FitError, nearest
+from cellpk.errors import FitError
 from cellpk.fit.data import FitData, fit_data
 from cellpk.fit.population.chains import Steps
 from cellpk.fit.population.covariates import structure_with
@@ -19,6 +19,7 @@ from cellpk.fit.population.polish import Maximum, maximum
 from cellpk.fit.population.posteriors import posteriors_of
 from cellpk.fit.population.result import PopulationFit
 from cellpk.fit.population.saem import Course, saem
+from cellpk.fit.population.spread import Correlations, freed, which_vary
 from cellpk.fit.population.state import Sampled, State
 from cellpk.fit.population.structure import Structure
 from cellpk.fit.prior import prior_for
@@ -27,7 +28,6 @@ from cellpk.study.study import Study
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int, str], Any]
-Correlations = Literal["none", "full"] | Sequence[Sequence[str]]
 
 MANY = 90
 """Patients whose draws together make the likelihood smooth enough: fewer patients have
@@ -52,6 +52,7 @@ def fit_population(
     assays: str | Sequence[str] | Mapping[str, str] | None = None,
     covariates: Mapping[str, Sequence[str]] | None = None,
     correlations: Correlations = "none",
+    without_spread: Sequence[str] = (),
     steps: Steps | None = None,
     seed: int = 1,
     progress: Progress | None = None,
@@ -80,6 +81,9 @@ def fit_population(
     correlations : {"none", "full"} or sequence of groups
         Which parameters may be correlated between patients: a group of two names is a
         pair, one of more a block, in which all may be.
+    without_spread : sequence of str
+        Parameters that are the same in all patients but for their covariates. One that
+        the model holds fixed is estimated, too, where it is named here.
     steps : Steps, optional
         How long, and from how many starts.
     seed : int
@@ -113,6 +117,7 @@ def fit_population(
     (['parameter', 'kind', 'value', 'unit'], 12)
     """
     asked = {"covariates": covariates, "correlations": correlations}
+    asked |= {"without_spread": list(without_spread)}
     sampled, start = prepared(model, study, assays=assays, **asked)
     steps = _checked(steps or Steps())
     courses = []
@@ -126,7 +131,7 @@ def fit_population(
     assert isinstance(sampled.data, JointData)
     data = sampled.data.data
     return PopulationFit(
-        model=model,
+        model=data.model,
         study=study,
         data=data,
         asked=asked | {"assays": assays},
@@ -148,12 +153,13 @@ def prepared(
     assays: str | Sequence[str] | Mapping[str, str] | None = None,
     covariates: Mapping[str, Sequence[str]] | None = None,
     correlations: Correlations = "none",
+    without_spread: Sequence[str] = (),
 ) -> tuple[Sampled, State]:
     """Return what a population fit is about, and where it begins.
 
     Parameters
     ----------
-    model, study, assays, covariates, correlations
+    model, study, assays, covariates, correlations, without_spread
         As for :func:`fit_population`.
 
     Returns
@@ -176,39 +182,16 @@ def prepared(
     >>> len(sampled.data.patients), start.never       # 3 of 18 were never quantified
     (18, 0.1)
     """
+    model = freed(model, without_spread)
     data = fit_data(model, study, assays=assays)
     patients = study.patients.set_index("patient").reindex(list(data.patients))
     structure = structure_with(
         model.free,
         patients.reset_index(),
         covariates or {},
-        correlated=_correlated(model.free, correlations),
+        correlated=which_vary(model.free, correlations, without_spread),
     )
     return Sampled(JointData(data), structure), _start(data, structure)
-
-
-def _correlated(
-    names: tuple[str, ...], groups: str | Sequence[Sequence[str]]
-) -> NDArray[np.bool_]:
-    """Return which parameters may be correlated."""
-    correlated = np.eye(len(names), dtype=bool)
-    if groups == "full":
-        return np.ones_like(correlated)
-    if groups == "none":
-        return correlated
-    if isinstance(groups, str) or any(isinstance(group, str) for group in groups):
-        todo = "Use 'none', 'full', or groups such as [('tmax', 'cmax')]."
-        raise FitError(f"correlations = {groups!r}", todo=todo)
-    for group in groups:
-        for name in group:
-            if name not in names:
-                raise FitError(f"no parameter {name!r}", todo=nearest(name, names))
-        if len(set(group)) < max(2, len(group)):
-            todo = "Name two parameters or more, each once."
-            raise FitError(f"correlations within {tuple(group)!r}", todo=todo)
-        places = [names.index(name) for name in group]
-        correlated[np.ix_(places, places)] = True
-    return correlated
 
 
 def _start(data: FitData, structure: Structure) -> State:

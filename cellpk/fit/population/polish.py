@@ -103,6 +103,7 @@ def maximum(
     chance = {"rng": rng, "draws": draws}
     best = _rounds(sampled, course, **chance)
     flat = np.sqrt(np.diag(best.state.omega)) < _FLAT
+    flat &= sampled.structure.varies
     if not flat.any():
         return best
     # A spread near 0 may be a trap: little there tells which way is up.
@@ -169,9 +170,11 @@ def _climbed(found: Importance, layout: Layout) -> State:
     low, high = np.array(bounds(layout)).T
     start = np.clip(layout.vector(), low, high)
 
+    own = np.ix_(layout.structure.varies, layout.structure.varies)
+
     def loss(vector: Array) -> tuple[float, Array]:
         state = layout.state_at(vector)
-        if np.linalg.eigvalsh(state.omega)[0] <= 0:
+        if np.linalg.eigvalsh(state.omega[own])[0] <= 0:
             return 1e12, np.zeros_like(vector)
         value = found.log_likelihood(state).sum()
         return -value, -found.slope(layout, vector)

@@ -82,7 +82,7 @@ class PopulationFit(Saveable):
         typical values:
         ``iiv_sd`` (SD between patients on that scale), ``iiv_var``, ``iiv_cv`` (%; of a
         log-normal parameter, else NaN), ``iiv_rse`` (%) and ``shrinkage`` (%: of the SD
-        of the patients' means).
+        of the patients' means). Of one without spread these are 0, the last two NaN.
         """
         rows = [*self._typical(), *self._others()]
         return pd.DataFrame(rows)
@@ -124,13 +124,15 @@ class PopulationFit(Saveable):
         """-2 log L with its Monte Carlo error, AIC, BIC and the corrected BIC.
 
         The corrected BIC (Delattre et al. 2014) counts what varies between patients by
-        the number of patients, the rest by the number of samples.
+        the number of patients, the rest by the number of samples. Parameters without
+        spread are of the rest.
         """
         layout = self.estimates.layout
         parts = {name: w.stop - w.start for name, w in layout.parts().items()}
         number, deviance = sum(parts.values()), -2 * self.log_likelihood
         patients = np.log(len(self.patients))
-        random = number - parts["error"]
+        fixed = parts["error"] + int(layout.structure.shared.sum())
+        random = number - fixed
         return pd.Series(
             {
                 "deviance": deviance,
@@ -138,9 +140,7 @@ class PopulationFit(Saveable):
                 "parameters": number,
                 "aic": deviance + 2 * number,
                 "bic": deviance + patients * number,
-                "bicc": deviance
-                + patients * random
-                + np.log(self.n_samples) * parts["error"],
+                "bicc": deviance + patients * random + np.log(self.n_samples) * fixed,
             }
         )
 
@@ -148,7 +148,7 @@ class PopulationFit(Saveable):
     def correlations(self) -> pd.DataFrame:
         """Correlations between the patients' parameters, on the transformed scales."""
         omega = self.estimates.state.omega
-        sd = np.sqrt(np.diag(omega))
+        sd = np.sqrt(np.where(np.diag(omega) > 0, np.diag(omega), np.nan))
         names = list(self.model.free)
         return pd.DataFrame(omega / np.outer(sd, sd), index=names, columns=names)
 
@@ -211,6 +211,9 @@ class PopulationFit(Saveable):
         state, where = layout.state, layout.parts()
         away = mean - layout.structure.means(state.beta)
         errors, spread = self.estimates.standard_errors, np.sqrt(np.diag(state.omega))
+        varies = layout.structure.varies
+        spread_errors = np.full(varies.size, np.nan)
+        spread_errors[varies] = errors[where["log_sd"]]
         rows = []
         for i, name in enumerate(self.model.free):
             row = self.model.parameters[name]
@@ -231,8 +234,10 @@ class PopulationFit(Saveable):
                     "iiv_cv": 100 * np.sqrt(np.expm1(spread[i] ** 2))
                     if row.scale == "log"
                     else np.nan,
-                    "iiv_rse": 100 * errors[where["log_sd"]][i],
-                    "shrinkage": 100 * (1 - away[:, i].std() / spread[i]),
+                    "iiv_rse": 100 * spread_errors[i],
+                    "shrinkage": 100 * (1 - away[:, i].std() / spread[i])
+                    if varies[i]
+                    else np.nan,
                 }
             )
         return rows

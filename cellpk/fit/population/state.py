@@ -50,6 +50,10 @@ class Data(Protocol):
         """Return log levels at the samples of each assay, (..., patients, n)."""
         ...
 
+    def score(self, theta: Array, errors: Errors) -> Array:
+        """Return the slope of the log likelihood by theta, (..., patients, p)."""
+        ...
+
     def log_likelihood(self, levels: list[Array], errors: Errors) -> Array:
         """Return the log likelihood of each patient, shape (..., patients)."""
         ...
@@ -89,7 +93,7 @@ class State:
     beta : ndarray, shape (q,)
         Typical values and effects of covariates, on the transformed scales.
     omega : ndarray, shape (p, p)
-        Covariance between patients.
+        Covariance between patients; rows of 0 where a parameter does not differ.
     errors : Errors
         Residual errors.
     never : float
