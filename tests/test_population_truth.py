@@ -19,7 +19,7 @@ def covered(table):
 @pytest.mark.slow
 def test_intervals_hold_the_truth_about_as_often_as_they_say():
     """Of 100 trials 94 to 95 %, for each kind of estimate."""
-    table = trials("stein_90x12", 12, steps=STEPS)
+    table = trials("stein_90x12", 8, steps=STEPS)
     assert table["below"].mean() == pytest.approx(0.19, abs=0.03)
     assert covered(table).drop("residual error").between(0.85, 1).all()
     assert recovery(table)["bias_sd"].abs().max() < 1.2
@@ -48,7 +48,7 @@ def test_few_patients_of_few_samples_are_no_reason_to_claim_too_much():
 @pytest.mark.slow
 def test_dropping_levels_below_the_limit_makes_a_bias_that_their_likelihood_does_not():
     """44 % below: without them cells seem to expand from more and to stay for good."""
-    found = dropping([600.0], 4, steps=STEPS).set_index("way")
+    found = dropping([600.0], 3, steps=STEPS).set_index("way")
     assert found["below"].between(0.35, 0.5).all()
     m3, dropped = found.loc["M3"], found.loc["dropped"]
     assert dropped["foldx"] < -1.5
