@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 METHODS = {"saem": "SAEM", "laplace": "Laplace"}
 """How methods are called in sentences."""
 
-_Z = 1.959963984540054
+_MIDDLE_AND_ENDS = np.array([0.0, -1.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -78,7 +78,7 @@ class PopulationFit(Saveable):
 
         ``parameter``; ``kind`` (typical value, covariate effect, residual error,
         share); ``value`` in ``unit``, with ``low`` and ``high`` of its 95% Wald
-        interval, which is symmetric on the parameter's own scale; ``rse`` (%). Of
+        interval (Student's t), symmetric on the parameter's own scale; ``rse`` (%). Of
         typical values:
         ``iiv_sd`` (SD between patients on that scale), ``iiv_var``, ``iiv_cv`` (%; of a
         log-normal parameter, else NaN), ``iiv_rse`` (%) and ``shrinkage`` (%: of the SD
@@ -214,10 +214,10 @@ class PopulationFit(Saveable):
         varies = layout.structure.varies
         spread_errors = np.full(varies.size, np.nan)
         spread_errors[varies] = errors[where["log_sd"]]
-        rows = []
+        reach, rows = self.estimates.quantile * _MIDDLE_AND_ENDS, []
         for i, name in enumerate(self.model.free):
             row = self.model.parameters[name]
-            ends = state.beta[i] + np.array([0, -_Z, _Z]) * errors[i]
+            ends = state.beta[i] + reach * errors[i]
             scale = SCALES[row.scale]
             value, low, high = np.asarray(scale.back(ends), float)
             rows.append(
@@ -245,24 +245,24 @@ class PopulationFit(Saveable):
     def _others(self) -> list[dict[str, object]]:
         layout, errors = self.estimates.layout, self.estimates.standard_errors
         state, where = layout.state, layout.parts()
-        rows = []
+        ends, rows = self.estimates.quantile * _MIDDLE_AND_ENDS[1:], []
         size = len(layout.structure.names)
         for i, name in enumerate(layout.structure.coefficients[size:], size):
-            rows.append(_row(name, "covariate effect", state.beta[i], errors[i]))
+            value, error = state.beta[i], errors[i]
+            found = _row(name, "covariate effect", value, error)
+            rows.append(found | _between(value + ends * error))
         logs = zip(
             state.errors.names, state.errors.logs, errors[where["error"]], strict=True
         )
         for name, log, error in logs:
-            ends = np.exp(log + np.array([-_Z, _Z]) * error)
             found = _row(name, "residual error", np.exp(log), np.exp(log) * error)
-            rows.append(found | {"low": ends[0], "high": ends[1]})
+            rows.append(found | _between(np.exp(log + ends * error)))
         if state.never:
             (error,) = errors[where["never"]]
             logit = np.log(state.never / (1 - state.never))
-            ends = 1 / (1 + np.exp(-(logit + np.array([-_Z, _Z]) * error)))
             spread = state.never * (1 - state.never) * error
             found = _row("never_expanded", "share", state.never, spread)
-            rows.append(found | {"low": ends[0], "high": ends[1]})
+            rows.append(found | _between(1 / (1 + np.exp(-(logit + ends * error)))))
         return rows
 
 
@@ -273,6 +273,8 @@ def _row(name: str, kind: str, value: float, error: float) -> dict[str, object]:
         "value": float(value),
         "unit": "1",
         "rse": 100 * error / abs(value),
-        "low": value - _Z * error,
-        "high": value + _Z * error,
     }
+
+
+def _between(ends: Array) -> dict[str, object]:
+    return {"low": float(ends[0]), "high": float(ends[1])}
