@@ -107,7 +107,8 @@ def places_at(sampled: Sampled, state: State, *, rng: np.random.Generator) -> Pl
 def _along(aim: Aim, held: NDArray[np.bool_], away: Array) -> Places:
     """Return the nodes along a switch that matter, and the modes there."""
     (mover,) = np.flatnonzero(held)
-    nodes = nodes_along(aim.data, int(mover), aim.mean[:, mover], aim.reach[mover])
+    mean, sd = aim.mean[:, mover], aim.reach[mover]
+    nodes = nodes_along(aim.data, int(mover), mean, sd=sd)
     theta = np.where(held, nodes.places[..., None], aim.mean)
     places = _heavy(aim, Places(theta, held, nodes.log_widths), _LIGHTER)
     for each in away[:_ELSEWHERE]:
