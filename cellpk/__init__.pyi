@@ -5,8 +5,12 @@ from .errors import ModelError as ModelError
 from .errors import Problem as Problem
 from .fit.choice import ModelChoice as ModelChoice
 from .fit.choice import choose_model as choose_model
+from .fit.classes import KineticClasses as KineticClasses
+from .fit.classes import kinetic_classes as kinetic_classes
 from .fit.individual import IndividualFits as IndividualFits
 from .fit.individual import fit_individuals as fit_individuals
+from .fit.population.compare import Comparison as Comparison
+from .fit.population.compare import compare as compare
 from .fit.population.fit import fit_population as fit_population
 from .fit.population.result import PopulationFit as PopulationFit
 from .fit.store import load as load

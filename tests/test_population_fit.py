@@ -180,3 +180,15 @@ def test_what_cannot_be_fitted_is_said(stein, simulated):
         ck.fit_population(stein, study, covariates={"cmx": ["age"]})
     with pytest.raises(ck.FitError, match="no parameter 'cmx'"):
         ck.fit_population(stein, study, correlations=[("cmx", "tmax")])
+
+
+def test_draws_of_a_patient_hang_together_as_her_parameters_do(fit):
+    """Draws of equal weight have the means and covariances of the weighted ones."""
+    known = fit.posteriors
+    sd = np.sqrt(np.diagonal(known.covariance, axis1=-2, axis2=-1))
+    scaled = (known.draws - known.mean) / sd
+    drawn = np.einsum("nip,niq->ipq", scaled, scaled) / len(scaled)
+    expected = known.covariance / (sd[:, :, None] * sd[:, None, :])
+    assert np.abs(expected - np.eye(6)).max() > 0.8  # some are closely related
+    assert np.abs((drawn - expected).mean(0)).max() < 0.05
+    assert np.abs(drawn - expected).std() < 0.12

@@ -173,7 +173,7 @@ def test_threads_and_chunks_change_no_bit_of_what_is_solved(
 ):
     design = ck.Design([0, 5, 30], jitter=0.3)
     once = explosion(60, design=design)
-    monkeypatch.setattr(ode_kernel, "PATIENTS_PER_CHUNK", size)
+    monkeypatch.setattr(ode_kernel, "STATES_PER_CHUNK", size)
     spread = partial(over_chunks, threads=threads)
     monkeypatch.setattr(
         ode_kernel, "over_chunks", lambda *a, size, threads: spread(*a, size=size)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cellpk.errors import FitError
 from cellpk.fit.data import FitData, fit_data
 from cellpk.fit.modes import Aim, descend
-from cellpk.fit.prior import prior_of
+from cellpk.fit.prior import prior_for
 from cellpk.fit.residual_error import ResidualError, error_of
 from cellpk.fit.standardised import NAMES
 from cellpk.model.model import Model
@@ -195,10 +195,7 @@ def _fitted(
 ) -> _Fitted:
     """Fit a model to each patient by maximum likelihood."""
     data = fit_data(model, study, assays=assay)
-    (series,) = data.series
-    seen = np.where(series.said.quantified, series.said.low, -np.inf).max(-1)
-    peaks = np.exp(seen[np.isfinite(seen)])
-    prior = prior_of(model, peaks, observed=series.observed, unit=series.unit)
+    prior = prior_for(data)
     shape = (len(data.patients), prior.centre.size)
     errors = _errors(data)
     aim = Aim(

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellpk.fit.data import FitData
 from cellpk.model.model import Model
 from cellpk.model.parameters import Parameter
 
@@ -137,6 +138,32 @@ def prior_of(
         }
     )
     return Prior(centre, sd, table)
+
+
+def prior_for(data: FitData) -> Prior:
+    """Return the model's between-patient distribution for samples of a study.
+
+    Parameters
+    ----------
+    data : FitData
+        The samples; levels are in the unit of the first assay.
+
+    Returns
+    -------
+    Prior
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> from cellpk.fit.data import fit_data
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> prior_for(fit_data(stein, ck.simulate_study(seed=1))).centre.shape
+    (6,)
+    """
+    one = data.series[0]
+    seen = np.where(one.said.quantified, one.said.low, -np.inf).max(-1)
+    peaks = np.exp(seen[np.isfinite(seen)])
+    return prior_of(data.model, peaks, observed=one.observed, unit=one.unit)
 
 
 def _source(row: Parameter) -> str:

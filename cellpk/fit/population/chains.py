@@ -36,7 +36,8 @@ class Steps:
         Moves in an iteration: drawn anew from the distribution between patients, along
         one parameter after the other, and along all of them.
     draws : int
-        Draws of each patient behind the likelihood and the standard errors.
+        Draws of each patient behind the likelihood and the standard errors; as many
+        more where there are few patients.
 
     Examples
     --------

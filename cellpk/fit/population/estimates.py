@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from cellpk.fit.population.layout import Layout
+from cellpk.fit.population.layout import SPREAD, Layout
 from cellpk.fit.population.state import State
 
 Array = NDArray[np.float64]
@@ -68,8 +68,13 @@ class Estimates:
 
     @property
     def standard_errors(self) -> Array:
-        """Standard errors, in the order of ``layout.vector()``."""
-        return np.sqrt(np.diag(self.covariance))
+        """Standard errors, in the order of ``layout.vector()``.
+
+        NaN for estimates that stand at a bound or that the samples do not tell.
+        """
+        errors = np.sqrt(np.diag(self.covariance))
+        errors[list(self.untold)] = np.nan
+        return errors
 
     @cached_property
     def correlation(self) -> Array:
@@ -113,8 +118,16 @@ class Estimates:
                 f"condition number {self.condition:.0f}"
             )
         found += [
-            f"{name} stands at a bound: these samples do not tell it"
+            f"{name} stands at a bound: these samples do not tell it{_todo(name)}"
             for name, stuck in zip(names, self.at_bound, strict=True)
             if stuck
         ]
         return tuple(found)
+
+
+def _todo(name: str) -> str:
+    """Say how to leave a spread out."""
+    if not name.startswith(SPREAD):
+        return ""
+    own = name.removeprefix(SPREAD)
+    return f"; without_spread=[{own!r}] holds the parameter the same in all patients"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import ceil
 from typing import Any, Literal
 
 import numpy as np
@@ -19,19 +20,27 @@ from cellpk.fit.population.polish import Maximum, maximum
 from cellpk.fit.population.posteriors import posteriors_of
 from cellpk.fit.population.result import METHODS, PopulationFit
 from cellpk.fit.population.saem import Course, saem
+from cellpk.fit.population.spread import Correlations, freed, which_vary
 from cellpk.fit.population.state import Sampled, State
 from cellpk.fit.population.structure import Structure
-from cellpk.fit.prior import Prior, prior_of
+from cellpk.fit.prior import prior_for
 from cellpk.model.model import Model
 from cellpk.study.study import Study
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int, str], Any]
 Method = Literal["saem", "laplace"]
-Correlations = Literal["none", "full"] | Sequence[Sequence[str]]
+
+MANY = 90
+"""Patients whose draws together make the likelihood smooth enough: fewer patients have
+as many more draws each."""
 
 WIDER = 1.5
 """How many times wider than in the model patients are held to spread at the start."""
+
+ROUGH = 1e-3
+"""Error per step, of a model without closed form, while SAEM searches: log levels are
+then right to about 0.005. What is stated of the maximum is worked out more closely."""
 
 _LEAST_SPREAD = 0.3
 _NEVER = 0.1
@@ -45,6 +54,7 @@ def fit_population(
     assays: str | Sequence[str] | Mapping[str, str] | None = None,
     covariates: Mapping[str, Sequence[str]] | None = None,
     correlations: Correlations = "none",
+    without_spread: Sequence[str] = (),
     method: Method = "saem",
     steps: Steps | None = None,
     seed: int = 1,
@@ -78,6 +88,9 @@ def fit_population(
     correlations : {"none", "full"} or sequence of groups
         Which parameters may be correlated between patients: a group of two names is a
         pair, one of more a block, in which all may be.
+    without_spread : sequence of str
+        Parameters that are the same in all patients but for their covariates. One that
+        the model holds fixed is estimated, too, where it is named here.
     method : {"saem", "laplace"}
         How.
     steps : Steps, optional
@@ -114,6 +127,7 @@ def fit_population(
     (['parameter', 'kind', 'value', 'unit'], 12)
     """
     asked = {"covariates": covariates, "correlations": correlations}
+    asked |= {"without_spread": list(without_spread)}
     sampled, start = prepared(model, study, assays=assays, **asked)
     steps = _checked(steps or Steps())
     if method not in METHODS:
@@ -123,7 +137,7 @@ def fit_population(
     assert isinstance(sampled.data, JointData)
     data = sampled.data.data
     return PopulationFit(
-        model=model,
+        model=data.model,
         study=study,
         data=data,
         asked=asked | {"assays": assays},
@@ -145,12 +159,13 @@ def prepared(
     assays: str | Sequence[str] | Mapping[str, str] | None = None,
     covariates: Mapping[str, Sequence[str]] | None = None,
     correlations: Correlations = "none",
+    without_spread: Sequence[str] = (),
 ) -> tuple[Sampled, State]:
     """Return what a population fit is about, and where it begins.
 
     Parameters
     ----------
-    model, study, assays, covariates, correlations
+    model, study, assays, covariates, correlations, without_spread
         As for :func:`fit_population`.
 
     Returns
@@ -173,44 +188,21 @@ def prepared(
     >>> len(sampled.data.patients), start.never       # 3 of 18 were never quantified
     (18, 0.1)
     """
+    model = freed(model, without_spread)
     data = fit_data(model, study, assays=assays)
     patients = study.patients.set_index("patient").reindex(list(data.patients))
     structure = structure_with(
         model.free,
         patients.reset_index(),
         covariates or {},
-        correlated=_correlated(model.free, correlations),
+        correlated=which_vary(model.free, correlations, without_spread),
     )
     return Sampled(JointData(data), structure), _start(data, structure)
 
 
-def _correlated(
-    names: tuple[str, ...], groups: str | Sequence[Sequence[str]]
-) -> NDArray[np.bool_]:
-    """Return which parameters may be correlated."""
-    correlated = np.eye(len(names), dtype=bool)
-    if groups == "full":
-        return np.ones_like(correlated)
-    if groups == "none":
-        return correlated
-    if isinstance(groups, str) or any(isinstance(group, str) for group in groups):
-        todo = "Use 'none', 'full', or groups such as [('tmax', 'cmax')]."
-        raise FitError(f"correlations = {groups!r}", todo=todo)
-    for group in groups:
-        for name in group:
-            if name not in names:
-                raise FitError(f"no parameter {name!r}", todo=nearest(name, names))
-        if len(set(group)) < max(2, len(group)):
-            todo = "Name two parameters or more, each once."
-            raise FitError(f"correlations within {tuple(group)!r}", todo=todo)
-        places = [names.index(name) for name in group]
-        correlated[np.ix_(places, places)] = True
-    return correlated
-
-
 def _start(data: FitData, structure: Structure) -> State:
     """Return where to begin: at the model's numbers, with a wider spread."""
-    prior = _prior(data)
+    prior = prior_for(data)
     spread = np.maximum(WIDER * prior.sd, _LEAST_SPREAD)
     beta = np.zeros(len(structure.coefficients))
     beta[: len(structure.names)] = prior.centre
@@ -219,17 +211,9 @@ def _start(data: FitData, structure: Structure) -> State:
     return State(beta, np.diag(spread**2), errors, share)
 
 
-def _prior(data: FitData) -> Prior:
-    """Return the model's distribution, with levels in the unit of the first assay."""
-    one = data.series[0]
-    seen = np.where(one.said.quantified, one.said.low, -np.inf).max(-1)
-    peaks = np.exp(seen[np.isfinite(seen)])
-    return prior_of(data.model, peaks, observed=one.observed, unit=one.unit)
-
-
 def _units(data: FitData) -> dict[str, str]:
     """Return the unit of each parameter."""
-    table = _prior(data).table
+    table = prior_for(data).table
     return dict(zip(table["parameter"], table["unit"], strict=True))
 
 
@@ -252,11 +236,13 @@ def _saem(
     progress: Progress | None,
 ) -> tuple[Maximum, float, Sequence[Course]]:
     """Run SAEM from all starts, and climb from their ends."""
+    assert isinstance(sampled.data, JointData)
+    rough = replace(sampled, data=replace(sampled.data, tolerance=ROUGH))
     courses = []
     for run in range(steps.starts):
         _tell(progress, run, steps, f"SAEM, start {run + 1}")
         begin, rng = _begin(sampled, start, (seed, run))
-        courses.append(saem(sampled, begin, rng=rng, steps=steps))
+        courses.append(saem(rough, begin, rng=rng, steps=steps))
     _tell(progress, steps.starts, steps, "likelihood and standard errors")
     best, apart = _best(sampled, courses, steps=steps, seed=seed)
     return best, apart, courses
@@ -313,14 +299,14 @@ def _best(
     A run that ended where the first one did is not climbed from again.
     """
     found: list[Maximum] = []
+    draws = steps.draws * ceil(MANY / len(sampled.data.patients))
     for run, course in enumerate(courses):
         if found and _together(
             found[0], Layout(sampled.structure, course.state).vector()
         ):
             continue
         rng = np.random.default_rng([seed, run, 1])
-        climb = {"rng": rng, "draws": steps.draws}
-        found.append(maximum(sampled, course, **climb))
+        found.append(maximum(sampled, course, rng=rng, draws=draws))
     values = [each.log_likelihood.sum() for each in found]
     return found[int(np.argmax(values))], float(2 * (max(values) - min(values)))
 

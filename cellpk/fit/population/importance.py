@@ -11,15 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellpk.fit.population.layout import Layout
-from cellpk.fit.population.state import Errors, Sampled, State
+from cellpk.fit.population.proposal import Proposal, about, fitted
+from cellpk.fit.population.state import Sampled, State
 
 Array = NDArray[np.float64]
 
-HEAVY = 5.0
-"""Degrees of freedom of the t distribution from which most are drawn."""
-
 _WIDE = 0.2
 """Share of the draws that are from the distribution between patients."""
+
+_POOR, _AGAIN, _BETTER = 0.25, 3, 0.75
+"""Share of the draws that are worth something below which a patient is drawn anew, how
+often at most, and the part of the new mixture that is fitted to the old draws."""
 
 _STEP = 1e-3
 
@@ -65,43 +67,79 @@ class Importance:
         draws: int = 1000,
     ) -> None:
         self.data, self.structure = sampled.data, sampled.structure
+        self._varies = np.flatnonzero(self.structure.varies)
+        self._own = np.ix_(self._varies, self._varies)
         mean, covariance = moments
-        patients, size = mean.shape
-        wide = round(_WIDE * draws)
-        prior = self.structure.means(state.beta)
-        near = np.linalg.cholesky(1.2 * covariance + 1e-8 * np.eye(size))
-        far = np.linalg.cholesky(state.omega)
-        normal = rng.standard_normal((draws, patients, size))
-        stretch = np.sqrt(HEAVY / rng.chisquare(HEAVY, (draws - wide, patients)))
-        self.theta = np.concatenate(
-            [
-                prior + normal[:wide] @ far.T,
-                mean
-                + np.einsum("ipq,miq->mip", near, normal[wide:]) * stretch[..., None],
-            ]
+        mean, covariance = mean[:, self._varies], covariance[:, *self._own]
+        centre = self.structure.means(state.beta)
+        prior = Proposal(
+            np.ones((1, len(mean))),
+            centre[None, :, self._varies],
+            np.broadcast_to(state.omega[self._own], (1, *covariance.shape)),
         )
-        self.proposed = np.logaddexp(
-            math.log(_WIDE) + _log_normal(self.theta - prior, far),
-            math.log1p(-_WIDE) + _log_t(self.theta - mean, near),
-        )
+        self._known: dict[bytes, tuple[Array, Array, Array]] = {}
+        proposal = about(mean, covariance).beside(prior, _WIDE)
+        self.theta = np.tile(centre, (draws, 1, 1))
+        self.theta[..., self._varies] = drawn = proposal.draw(draws, rng)
+        self.proposed = proposal.log_density(drawn)
         self.levels = self.data.levels(self.theta)
-        self._known: dict[bytes, tuple[Array, Array]] = {}
+        self._adapt(proposal, state, rng)
 
-    def _of_errors(self, errors: Errors) -> tuple[Array, Array]:
-        """Return log likelihood and its slope by the errors; kept for the last ones."""
-        key = errors.logs.tobytes()
+    def _adapt(
+        self, proposal: Proposal, state: State, rng: np.random.Generator
+    ) -> None:
+        """Draw anew, and better, in patients of whom the draws are worth little."""
+        rows, data = np.arange(len(self.data.patients)), self.data
+        for _ in range(_AGAIN):
+            levels = [level[:, rows] for level in self.levels]
+            likelihood = data.log_likelihood(levels, state.errors)
+            logs = likelihood + self._log_prior(state, rows) - self.proposed[:, rows]
+            weights = _normalised(logs)
+            poor = 1 / np.square(weights).sum(0) < _POOR * len(weights)
+            if not poor.any():
+                break
+            rows = rows[poor]
+            theta = self.theta[:, rows]
+            better = fitted(theta[..., self._varies], weights[:, poor])
+            proposal = proposal.of(np.flatnonzero(poor)).beside(better, _BETTER)
+            data = self.data.of(rows)
+            theta[..., self._varies] = drawn = proposal.draw(len(weights), rng)
+            self.theta[:, rows] = theta
+            self.proposed[:, rows] = proposal.log_density(drawn)
+            for old, new in zip(self.levels, data.levels(theta), strict=True):
+                old[:, rows] = new
+
+    def _log_prior(self, state: State, rows: NDArray[np.intp] | slice) -> Array:
+        """Return the log density of some patients' draws between patients."""
+        away = self.theta[:, rows] - self.structure.means(state.beta)[rows]
+        root = np.linalg.cholesky(state.omega[self._own])
+        return _log_normal(away[..., self._varies], root)
+
+    def _samples(self, state: State) -> tuple[Array, Array, Array]:
+        """Return log likelihood, its slope by the errors and by shared parameters.
+
+        Parameters without spread are not drawn: each patient has what is estimated,
+        and her levels follow. What was worked out last is kept.
+        """
+        shared, errors = ~self.structure.varies, state.errors
+        here = self.structure.means(state.beta)[:, shared]
+        key = errors.logs.tobytes() + here.tobytes()
         if key not in self._known:
+            if (self.theta[0][:, shared] != here).any():
+                self.theta[..., shared] = here
+                self.levels = self.data.levels(self.theta)
             likelihood = self.data.log_likelihood(self.levels, errors)
-            slope = self.data.error_gradient(self.levels, errors)
-            self._known = {key: (likelihood, slope)}
+            by_error = self.data.error_gradient(self.levels, errors)
+            by_shared = np.zeros((*likelihood.shape, 0))
+            if shared.any():
+                by_shared = self.data.score(self.theta, errors)[..., shared]
+            self._known = {key: (likelihood, by_error, by_shared)}
         return self._known[key]
 
     def log_weights(self, state: State) -> Array:
         """Return log of likelihood times prior over proposal, (draws, patients)."""
-        away = self.theta - self.structure.means(state.beta)
-        prior = _log_normal(away, np.linalg.cholesky(state.omega))
-        likelihood, _ = self._of_errors(state.errors)
-        return likelihood + prior - self.proposed
+        likelihood, _, _ = self._samples(state)
+        return likelihood + self._log_prior(state, slice(None)) - self.proposed
 
     def log_likelihood(self, state: State) -> Array:
         """Return the log likelihood of each patient, shape (patients,)."""
@@ -143,10 +181,12 @@ class Importance:
         """
         weights, _ = self.expected(state)
         theta = np.moveaxis(self.theta, 0, 1)
-        weighed = weights.T[..., None] * theta
-        mean = weighed.sum(1)
-        square = np.swapaxes(weighed, -1, -2) @ theta
-        return mean, square - mean[:, :, None] * mean[:, None, :]
+        weighed = weights.T[..., None]
+        mean = (weighed * theta).sum(1)
+        shared = ~self.structure.varies
+        mean[:, shared] = self.structure.means(state.beta)[:, shared]
+        away = theta - mean[:, None, :]
+        return mean, np.swapaxes(weighed * away, -1, -2) @ away
 
     def slope(self, layout: Layout, vector: Array) -> Array:
         """Return the slope of the log likelihood by the estimates (Fisher's identity).
@@ -164,19 +204,23 @@ class Importance:
         """Return the slope of each patient's log likelihood, (patients, estimates)."""
         state, where = layout.state_at(vector), layout.parts()
         weights, expanded = self.expected(state)
+        _, by_error, by_shared = self._samples(state)
         away = self.theta - self.structure.means(state.beta)
-        inverse = np.linalg.inv(state.omega)
+        inverse = np.zeros_like(state.omega)
+        inverse[self._own] = np.linalg.inv(state.omega[self._own])
         pulled = np.moveaxis(away, 0, 1) @ inverse  # (patients, draws, p)
         weighed = weights.T[..., None] * pulled
         mean_pull = weighed.sum(1)
+        shared = (weights[..., None] * by_shared).sum(0)
+        mean_pull[:, ~self.structure.varies] = shared
         outer = np.swapaxes(weighed, -1, -2) @ pulled
         by_omega = 0.5 * (outer - inverse)
-        _, by_error = self._of_errors(state.errors)
+        spread = (by_omega * state.omega).sum(-1)
         by_error = (weights[..., None] * by_error).sum(0)
         slopes = np.empty((len(expanded), vector.size))
         design = self.structure.design
         slopes[:, where["beta"]] = np.einsum("ipa,ip->ia", design, mean_pull)
-        slopes[:, where["log_sd"]] = 2 * (by_omega * state.omega).sum(-1)
+        slopes[:, where["log_sd"]] = 2 * spread[:, self._varies]
         sd = np.sqrt(np.diag(state.omega))
         rows, columns = np.array(layout.pairs, int).reshape(-1, 2).T
         between = 2 * by_omega[:, rows, columns] * (sd[rows] * sd[columns])
@@ -212,12 +256,7 @@ def _log_normal(away: Array, root: Array) -> Array:
     return -0.5 * np.square(z).sum(-1) - scale
 
 
-def _log_t(away: Array, roots: Array) -> Array:
-    """Log density of t distributions, one a patient: (draws, patients, p)."""
-    size = away.shape[-1]
-    z = np.einsum("ipq,miq->mip", np.linalg.inv(roots), away)
-    logs = np.log(np.diagonal(roots, axis1=-2, axis2=-1)).sum(-1)
-    gammas = math.lgamma((HEAVY + size) / 2) - math.lgamma(HEAVY / 2)
-    scale = size / 2 * math.log(HEAVY * math.pi) + logs
-    distance = np.square(z).sum(-1)
-    return gammas - scale - (HEAVY + size) / 2 * np.log1p(distance / HEAVY)
+def _normalised(logs: Array) -> Array:
+    """Return weights that add up to 1 in each patient."""
+    weights = np.exp(logs - logs.max(0))
+    return weights / weights.sum(0)

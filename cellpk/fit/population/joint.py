@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cellpk.fit.data import FitData
+from cellpk.fit.data import TOLERANCE, FitData
 from cellpk.fit.population.state import Errors
 from cellpk.fit.residual_error import ResidualError
 from cellpk.model.levels import Levels
@@ -71,6 +71,8 @@ class JointData:
     ----------
     data : FitData
         The samples.
+    tolerance : float
+        Error per step of a model without closed form.
 
     Examples
     --------
@@ -83,6 +85,7 @@ class JointData:
     """
 
     data: FitData
+    tolerance: float = TOLERANCE
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -94,9 +97,19 @@ class JointData:
         """In whom nothing was quantified, detected or above the upper limit."""
         return self.data.all_below
 
+    def of(self, rows: NDArray[np.intp]) -> "JointData":
+        """Return the samples of some patients, given by their places in order."""
+        return JointData(self.data.of(rows))
+
     def levels(self, theta: Array) -> list[Array]:
         """Return log levels at the samples of each assay, (..., patients, n)."""
-        return [found.log_level.copy() for found in self.data.levels(theta)]
+        found = self.data.levels(theta, tolerance=self.tolerance)
+        return [each.log_level.copy() for each in found]
+
+    def score(self, theta: Array, errors: Errors) -> Array:
+        """Return the slope of the log likelihood by theta, (..., patients, p)."""
+        levels = self.data.levels(theta, gradient=True)
+        return self.data.score(levels, _parts(errors))
 
     def log_likelihood(self, levels: list[Array], errors: Errors) -> Array:
         """Return the log likelihood of each patient, shape (..., patients)."""

@@ -11,6 +11,9 @@ from cellpk.fit.population.structure import Structure
 
 Array = NDArray[np.float64]
 
+SPREAD = "the spread of "
+"""What the name of a spread begins with."""
+
 
 @dataclass(frozen=True, eq=False)
 class Layout:
@@ -44,18 +47,19 @@ class Layout:
     def vector(self) -> Array:
         """Return the estimates as one vector."""
         sd = np.sqrt(np.diag(self.state.omega))
+        spread = np.log(sd[self.structure.varies])
         between = [self.state.omega[a, b] / (sd[a] * sd[b]) for a, b in self.pairs]
         never = self.state.never
         odds = [math.log(never / (1 - never))] if never else []
         return np.concatenate(
-            [self.state.beta, np.log(sd), between, self.state.errors.logs, odds]
+            [self.state.beta, spread, between, self.state.errors.logs, odds]
         )
 
     def parts(self) -> dict[str, slice]:
         """Return where the kinds of estimates stand."""
         sizes = {
             "beta": len(self.structure.coefficients),
-            "log_sd": len(self.structure.names),
+            "log_sd": int(self.structure.varies.sum()),
             "correlation": len(self.pairs),
             "error": self.state.errors.logs.size,
             "never": 1 if self.state.never else 0,
@@ -69,7 +73,9 @@ class Layout:
     def state_at(self, vector: Array) -> State:
         """Return the estimates that a vector stands for."""
         part = {name: vector[where] for name, where in self.parts().items()}
-        sd = np.exp(part["log_sd"])
+        varies = self.structure.varies
+        sd = np.zeros(varies.size)
+        sd[varies] = np.exp(part["log_sd"])
         correlation = np.eye(sd.size)
         for (a, b), value in zip(self.pairs, part["correlation"], strict=True):
             correlation[a, b] = correlation[b, a] = value
@@ -82,7 +88,11 @@ class Layout:
         """What each estimate is called, in the order of the vector."""
         own = self.structure.names
         pairs = [f"correlation of {own[b]} and {own[a]}" for a, b in self.pairs]
-        spread = [f"the spread of {name}" for name in own]
+        spread = [
+            f"{SPREAD}{name}"
+            for name, varies in zip(own, self.structure.varies, strict=True)
+            if varies
+        ]
         share = ["never expanded"] if self.state.never else []
         errors = self.state.errors.names
         return (*self.structure.coefficients, *spread, *pairs, *errors, *share)

@@ -17,7 +17,7 @@ SD_RANGE = (0.05, 20.0)
 """SDs between patients, on the transformed scale, between which one is sought: of
 log-normal parameters, patients who differ by less than 5% do not differ."""
 
-_ROUNDS = 6
+_ROUNDS = (1, 1, 1, 4, 4)  # times as many draws
 _FLAT, _LIFTED = 0.06, 0.3
 _FAR = 1.5  # standard errors that an estimate may move in one round
 
@@ -103,6 +103,7 @@ def maximum(
     chance = {"rng": rng, "draws": draws}
     best = _rounds(sampled, course, **chance)
     flat = np.sqrt(np.diag(best.state.omega)) < _FLAT
+    flat &= sampled.structure.varies
     if not flat.any():
         return best
     # A spread near 0 may be a trap: little there tells which way is up.
@@ -128,17 +129,19 @@ def _rounds(
     rng: np.random.Generator,
     draws: int,
 ) -> Maximum:
-    """Climb, draw anew, and climb again."""
+    """Climb, draw anew, and climb again.
+
+    What is doubted yet after some rounds is looked at with more draws.
+    """
     state, moments = course.state, (course.mean, course.covariance)
-    chance = {"rng": rng, "draws": draws}
-    found = Importance(sampled, state, moments=moments, **chance)
+    found = Importance(sampled, state, moments=moments, rng=rng, draws=draws)
     best: Maximum | None = None
-    for _ in range(_ROUNDS):
+    for times in _ROUNDS:
         state = _climbed(found, Layout(sampled.structure, state))
-        moments = found.moments(state)
-        found = Importance(sampled, state, moments=moments, **chance)
+        moments, many = found.moments(state), times * draws
+        found = Importance(sampled, state, moments=moments, rng=rng, draws=many)
         best = _concluded(found, Layout(sampled.structure, state))
-        if best.estimates.moved < SETTLED:
+        if best.estimates.moved < SETTLED and not best.estimates.untold:
             break
     assert best is not None
     return best
@@ -167,9 +170,11 @@ def _climbed(found: Importance, layout: Layout) -> State:
     low, high = np.array(bounds(layout)).T
     start = np.clip(layout.vector(), low, high)
 
+    own = np.ix_(layout.structure.varies, layout.structure.varies)
+
     def loss(vector: Array) -> tuple[float, Array]:
         state = layout.state_at(vector)
-        if np.linalg.eigvalsh(state.omega)[0] <= 0:
+        if np.linalg.eigvalsh(state.omega[own])[0] <= 0:
             return 1e12, np.zeros_like(vector)
         value = found.log_likelihood(state).sum()
         return -value, -found.slope(layout, vector)

@@ -97,4 +97,5 @@ def _resampled(theta: Array, weights: Array, rng: np.random.Generator) -> Array:
         np.searchsorted(sums[:, i], places[:, i] * sums[-1, i]) for i in range(patients)
     ]
     rows = np.minimum(np.transpose(chosen), len(theta) - 1)
-    return rng.permuted(theta[rows, np.arange(patients)], axis=0)
+    # In each patient by itself, but all her parameters together.
+    return theta[rng.permuted(rows, axis=0), np.arange(patients)]

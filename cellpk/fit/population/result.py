@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cellpk.fit.data import FitData
 from cellpk.fit.population.conditional import Modes, modes_at
+from cellpk.fit.population.derived import derived_quantities
 from cellpk.fit.population.estimates import Estimates
 from cellpk.fit.population.joint import JointData
 from cellpk.fit.population.laplace import approximated
@@ -87,7 +88,7 @@ class PopulationFit(Saveable):
         typical values:
         ``iiv_sd`` (SD between patients on that scale), ``iiv_var``, ``iiv_cv`` (%; of a
         log-normal parameter, else NaN), ``iiv_rse`` (%) and ``shrinkage`` (%: of the SD
-        of the patients' means).
+        of the patients' means). Of one without spread these are 0, the last two NaN.
         """
         rows = [*self._typical(), *self._others()]
         return pd.DataFrame(rows)
@@ -143,6 +144,16 @@ class PopulationFit(Saveable):
     def _sampled(self) -> Sampled:
         return Sampled(JointData(self.data), self.estimates.layout.structure)
 
+    @cached_property
+    def derived(self) -> pd.DataFrame:
+        """One row per derived quantity of the typical patient.
+
+        ``quantity``; ``value`` in ``unit``, with ``low`` and ``high`` of its 95%
+        interval, by the delta method on the log scale. The typical patient's area is
+        no mean over patients.
+        """
+        return derived_quantities(self.data, self.estimates)
+
     @property
     def log_likelihood(self) -> float:
         """Log likelihood, by importance sampling."""
@@ -153,13 +164,15 @@ class PopulationFit(Saveable):
         """-2 log L with its Monte Carlo error, AIC, BIC and the corrected BIC.
 
         The corrected BIC (Delattre et al. 2014) counts what varies between patients by
-        the number of patients, the rest by the number of samples.
+        the number of patients, the rest by the number of samples. Parameters without
+        spread are of the rest.
         """
         layout = self.estimates.layout
         parts = {name: w.stop - w.start for name, w in layout.parts().items()}
         number, deviance = sum(parts.values()), -2 * self.log_likelihood
         patients = np.log(len(self.patients))
-        random = number - parts["error"]
+        fixed = parts["error"] + int(layout.structure.shared.sum())
+        random = number - fixed
         return pd.Series(
             {
                 "deviance": deviance,
@@ -167,9 +180,7 @@ class PopulationFit(Saveable):
                 "parameters": number,
                 "aic": deviance + 2 * number,
                 "bic": deviance + patients * number,
-                "bicc": deviance
-                + patients * random
-                + np.log(self.n_samples) * parts["error"],
+                "bicc": deviance + patients * random + np.log(self.n_samples) * fixed,
             }
         )
 
@@ -185,7 +196,7 @@ class PopulationFit(Saveable):
     def correlations(self) -> pd.DataFrame:
         """Correlations between the patients' parameters, on the transformed scales."""
         omega = self.estimates.state.omega
-        sd = np.sqrt(np.diag(omega))
+        sd = np.sqrt(np.where(np.diag(omega) > 0, np.diag(omega), np.nan))
         names = list(self.model.free)
         return pd.DataFrame(omega / np.outer(sd, sd), index=names, columns=names)
 
@@ -248,6 +259,9 @@ class PopulationFit(Saveable):
         state, where = layout.state, layout.parts()
         away = mean - layout.structure.means(state.beta)
         errors, spread = self.estimates.standard_errors, np.sqrt(np.diag(state.omega))
+        varies = layout.structure.varies
+        spread_errors = np.full(varies.size, np.nan)
+        spread_errors[varies] = errors[where["log_sd"]]
         rows = []
         for i, name in enumerate(self.model.free):
             row = self.model.parameters[name]
@@ -268,8 +282,10 @@ class PopulationFit(Saveable):
                     "iiv_cv": 100 * np.sqrt(np.expm1(spread[i] ** 2))
                     if row.scale == "log"
                     else np.nan,
-                    "iiv_rse": 100 * errors[where["log_sd"]][i],
-                    "shrinkage": 100 * (1 - away[:, i].std() / spread[i]),
+                    "iiv_rse": 100 * spread_errors[i],
+                    "shrinkage": 100 * (1 - away[:, i].std() / spread[i])
+                    if varies[i]
+                    else np.nan,
                 }
             )
         return rows

@@ -6,7 +6,7 @@ probability (M3), as do all others by their density; what maximises the likeliho
 the residual errors is followed by its gradient.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from cellpk.fit.population.chains import Chains, Steps
 from cellpk.fit.population.state import Sampled, State
 
 Array = NDArray[np.float64]
+
+NARROW = 0.1
+"""SD to which a parameter without spread is annealed during the search."""
 
 ANNEALED = 0.95
 """Most that a variance may shrink to in a step of the first half of the search."""
@@ -96,7 +99,12 @@ def saem(
         state = _maximised(chains, state, gain=gain, free=2 * done >= steps.search)
         trace.append(state.numbers())
     spread = chains.square - chains.mean[:, :, None] * chains.mean[:, None, :]
-    return Course(state, chains.mean, spread, np.array(trace))
+    numbers = np.array(trace)
+    varies = chains.structure.varies
+    shared = np.flatnonzero(~varies) + len(state.beta)
+    numbers[:, shared] = 0.0
+    state = replace(state, omega=np.where(np.outer(varies, varies), state.omega, 0.0))
+    return Course(state, chains.mean, spread, numbers)
 
 
 def _maximised(chains: Chains, state: State, *, gain: float, free: bool) -> State:
@@ -111,6 +119,9 @@ def _maximised(chains: Chains, state: State, *, gain: float, free: bool) -> Stat
         least = ANNEALED * np.diag(state.omega)
         omega = np.diag(np.maximum(np.diag(omega), least))
         step = np.maximum(step, np.log(ANNEALED))
+    shared = ~structure.varies
+    before = np.diag(state.omega)[shared]
+    omega[shared, shared] = np.maximum(ANNEALED * before, NARROW**2)
     never = state.never
     if never:
         never = float(np.clip(1 - chains.expanded_share, _FEW, 1 - _FEW))

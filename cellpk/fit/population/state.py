@@ -42,8 +42,16 @@ class Data(Protocol):
         """In whom nothing was quantified, detected or above the upper limit."""
         ...
 
+    def of(self, rows: NDArray[np.intp]) -> "Data":
+        """Return the samples of some patients, given by their places in order."""
+        ...
+
     def levels(self, theta: Array) -> list[Array]:
         """Return log levels at the samples of each assay, (..., patients, n)."""
+        ...
+
+    def score(self, theta: Array, errors: Errors) -> Array:
+        """Return the slope of the log likelihood by theta, (..., patients, p)."""
         ...
 
     def log_likelihood(self, levels: list[Array], errors: Errors) -> Array:
@@ -85,7 +93,7 @@ class State:
     beta : ndarray, shape (q,)
         Typical values and effects of covariates, on the transformed scales.
     omega : ndarray, shape (p, p)
-        Covariance between patients.
+        Covariance between patients; rows of 0 where a parameter does not differ.
     errors : Errors
         Residual errors.
     never : float

@@ -22,8 +22,9 @@ from cellpk.model.parameters import Array
 SOLVER = (linear, esdirk, modes, timeline, integrate)
 """Modules that are compiled into every model."""
 
-PATIENTS_PER_CHUNK = 64
-"""Some milliseconds of work or more: what it takes to set threads to work."""
+STATES_PER_CHUNK = 1000
+"""States of all patients of a chunk: tens of milliseconds of work, since it takes ten to
+set threads to work."""
 
 SECONDS, SECONDS_PER_STATE = 8, 0.5
 """Time that numba takes, rough: 9 s for 2 states, 20 s for 23, on a machine of 2025."""
@@ -246,7 +247,8 @@ class OdeKernel(Kernel):
             self.module.solve(task._replace(**rows, **memory))
 
         self._announce()
-        over_chunks(work, len(task.p), size=PATIENTS_PER_CHUNK, threads=threads)
+        size = max(1, STATES_PER_CHUNK // self.module.SIZES[0])
+        over_chunks(work, len(task.p), size=size, threads=threads)
         return task
 
     def _reasons(

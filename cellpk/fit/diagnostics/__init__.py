@@ -1,0 +1,1 @@
+"""What a population fit says of its own samples, and whether they agree with it."""

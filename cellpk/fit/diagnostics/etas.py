@@ -1,0 +1,118 @@
+"""How patients differ from what is expected of them: estimated, and drawn."""
+
+import numpy as np
+import pandas as pd
+
+from cellpk.fit.diagnostics.predictions import typical_theta
+from cellpk.fit.population.result import PopulationFit
+
+SHRUNK = 30.0
+"""Shrinkage (%) above which estimated deviations are not to be looked at."""
+
+
+def etas(fit: PopulationFit) -> pd.DataFrame:
+    """Return the deviation of each patient from what is expected of her.
+
+    Parameters
+    ----------
+    fit : PopulationFit
+        The fit.
+
+    Returns
+    -------
+    DataFrame
+        A row for each patient and parameter: ``patient, parameter``, ``eta``, the mean
+        of what is known of her parameter less the typical value with her covariates, on
+        the parameter's own scale (log, logit), its ``sd``, that of the population
+        ``omega``, and ``expanded``, the chance that her cells expanded at all.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> from cellpk.fit.population.chains import Steps
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> study = stein.simulate(12, design=ck.Design([4, 7, 28]), seed=1).study()
+    >>> quick = Steps(starts=1, search=5, average=5, draws=50)
+    >>> len(etas(ck.fit_population(stein, study, steps=quick)))    # 12 patients by 6
+    72
+    """
+    known = fit.posteriors
+    patients, size = known.mean.shape
+    variance = np.diagonal(known.covariance, axis1=-2, axis2=-1)
+    omega = np.sqrt(np.diag(fit.estimates.state.omega))
+    return pd.DataFrame(
+        {
+            "patient": pd.array(np.repeat(fit.patients, size), dtype="str"),
+            "parameter": pd.array(list(fit.model.free) * patients, dtype="str"),
+            "eta": (known.mean - typical_theta(fit)).ravel(),
+            "sd": np.sqrt(variance).ravel(),
+            "omega": np.tile(omega, patients),
+            "expanded": np.repeat(known.expanded, size),
+        }
+    )
+
+
+def sampled_etas(fit: PopulationFit, *, draws: int = 1) -> pd.DataFrame:
+    """Return draws of what the deviation of each patient may be.
+
+    Unlike the estimates, which shrink towards 0 where the samples of a patient say
+    little, the draws are spread as the patients are: under the true model they are
+    normal with the population's SD, and hang on covariates as the parameters do.
+
+    Parameters
+    ----------
+    fit : PopulationFit
+        The fit.
+    draws : int
+        How many of each patient; at most as many as the fit keeps.
+
+    Returns
+    -------
+    DataFrame
+        ``draw, patient, parameter, eta, scaled`` (by the population's SD),
+        ``expanded``.
+
+    References
+    ----------
+    Lavielle M, Ribba B. Enhanced method for diagnosing pharmacometric models: random
+    sampling from conditional distributions. Pharm Res 2016;33:2979-2988.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> from cellpk.fit.population.chains import Steps
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> study = stein.simulate(12, design=ck.Design([4, 7, 28]), seed=1).study()
+    >>> quick = Steps(starts=1, search=5, average=5, draws=50)
+    >>> fit = ck.fit_population(stein, study, steps=quick)
+    >>> len(sampled_etas(fit, draws=2))                    # 2 of 12 patients by 6
+    144
+    """
+    found = fit.posteriors.draws[:draws]
+    one = etas(fit)
+    away = (found - typical_theta(fit)).reshape(len(found), -1)
+    columns = ["patient", "parameter", "expanded"]
+    return pd.concat(
+        [
+            one[columns].assign(draw=i, eta=values, scaled=values / one["omega"])
+            for i, values in enumerate(away, 1)
+        ],
+        ignore_index=True,
+    )[["draw", "patient", "parameter", "eta", "scaled", "expanded"]]
+
+
+def shrinkage_warnings(fit: PopulationFit) -> tuple[str, ...]:
+    """Return a sentence for each parameter whose estimates have shrunk too far.
+
+    Examples
+    --------
+    >>> callable(shrinkage_warnings)       # see tests/test_diagnostics.py
+    True
+    """
+    table = fit.table.set_index("parameter")["shrinkage"].dropna()
+    return tuple(
+        f"{name}: shrinkage {value:.0f}%; plots of the patients' estimates (EBE) are "
+        "not to be trusted, draws are"
+        for name, value in table.items()
+        if value > SHRUNK
+    )

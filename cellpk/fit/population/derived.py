@@ -1,0 +1,86 @@
+"""Derived quantities of the typical patient, and how surely they are known."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellpk.fit.data import FitData
+from cellpk.fit.population.estimates import Estimates
+
+Array = NDArray[np.float64]
+
+_Z = 1.959963984540054
+
+
+def derived_quantities(data: FitData, estimates: Estimates) -> pd.DataFrame:
+    """Return derived quantities of the typical patient with their intervals.
+
+    Each is calculated at the typical values, where covariates add nothing. It is a
+    quantity of that patient and no mean over patients, whose area, say, is larger.
+
+    Parameters
+    ----------
+    data : FitData
+        The samples and the model.
+    estimates : Estimates
+        Typical values and their covariance.
+
+    Returns
+    -------
+    DataFrame
+        ``quantity``, ``value`` in ``unit``, ``low`` and ``high`` of its 95% interval:
+        by the delta method, on the log scale where the value is positive.
+
+    References
+    ----------
+    Oehlert GW. A note on the delta method. Am Stat 1992;46:27-29.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> from cellpk.fit.population.chains import Steps
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> study = stein.simulate(12, design=ck.Design([4, 7, 28]), seed=1).study()
+    >>> quick = Steps(starts=1, search=20, average=10, draws=100)
+    >>> fit = ck.fit_population(stein, study, steps=quick)
+    >>> derived_quantities(fit.data, fit.estimates)["quantity"].tolist()
+    ['doubling_time', 'half_life_1', 'half_life_2', 'auc_0_28']
+    """
+    model, size = data.model, len(data.model.free)
+    units = quantity_units(data)
+    beta = estimates.state.beta[:size]
+    covariance = estimates.covariance[:size, :size]
+    rows = []
+    for name, (value, slope) in model.quantities(beta).items():
+        error = np.sqrt(slope @ covariance @ slope)
+        low, high = _ends(float(value), float(error))
+        rows.append((name, float(value), low, high, units[name]))
+    columns = ["quantity", "value", "low", "high", "unit"]
+    return pd.DataFrame(rows, columns=pd.Index(columns))
+
+
+def quantity_units(data: FitData) -> Mapping[str, str]:
+    """Return the units of derived quantities, levels in the unit of the first assay.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> from cellpk.fit.data import fit_data
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> data = fit_data(stein, ck.simulate_study(seed=1), assays="flow")
+    >>> quantity_units(data)["auc_0_28"]
+    'day*cells/uL'
+    """
+    one = data.series[0]
+    own, units = data.model.observed[one.observed].unit, data.model.quantity_units
+    return {name: unit.replace(own, one.unit) for name, unit in units.items()}
+
+
+def _ends(value: float, error: float) -> tuple[float, float]:
+    """Return the ends of an interval about a number with a standard error."""
+    if value > 0:
+        times = np.exp(_Z * error / value)
+        return value / times, value * times
+    return value - _Z * error, value + _Z * error
