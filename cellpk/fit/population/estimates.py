@@ -17,6 +17,9 @@ SETTLED = 0.25
 APART = 2.0
 """How much -2 log L of runs from different starts may differ: so little is chance."""
 
+ILL = 1000.0
+"""Condition number beyond which the samples do not tell estimates apart."""
+
 
 @dataclass(frozen=True, eq=False)
 class Estimates:
@@ -89,6 +92,25 @@ class Estimates:
         return float(stdtrit(max(1, freedom), 0.975))
 
     @cached_property
+    def correlation(self) -> Array:
+        """Correlations of the estimates, without those at a bound."""
+        kept = ~np.array(self.at_bound)
+        covariance = self.covariance[np.ix_(kept, kept)]
+        errors = np.sqrt(np.diag(covariance))
+        return covariance / np.outer(errors, errors)
+
+    @property
+    def eigenvalues(self) -> Array:
+        """Eigenvalues of the correlations of the estimates, smallest first."""
+        return np.linalg.eigvalsh(self.correlation)
+
+    @property
+    def condition(self) -> float:
+        """Largest by smallest eigenvalue, as NONMEM and Monolix print it."""
+        values = self.eigenvalues
+        return float(values[-1] / values[0]) if values[0] > 0 else float("inf")
+
+    @cached_property
     def doubts(self) -> tuple[str, ...]:
         """Why the fit cannot be taken for converged; empty where it can."""
         names, found = self.layout.names, list(self.doubted)
@@ -104,6 +126,11 @@ class Estimates:
         if self.apart > APART:
             found.append(
                 f"runs from other starts ended lower, by {self.apart:.1f} of -2 log L"
+            )
+        if self.condition > ILL:
+            found.append(
+                f"the estimates depend on one another: their correlations have the "
+                f"condition number {self.condition:.0f}"
             )
         found += [
             f"{name} stands at a bound: these samples do not tell it{_todo(name)}"

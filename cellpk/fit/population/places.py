@@ -8,10 +8,14 @@ from numpy.typing import NDArray
 from cellpk.errors import FitError
 from cellpk.fit.modes import Aim, descend
 from cellpk.fit.population.conditional import aim_at
+from cellpk.fit.population.layout import Layout
 from cellpk.fit.population.state import Sampled, State
 from cellpk.fit.population.switching import moving, nodes_along
 
 Array = NDArray[np.float64]
+
+KINDS = ("beta", "log_sd", "correlation", "error", "never")
+"""Kinds of estimates that Laplace's approximation knows."""
 
 STARTS = 12
 """Starts from which each patient's mode is sought."""
@@ -74,7 +78,8 @@ def places_at(sampled: Sampled, state: State, *, rng: np.random.Generator) -> Pl
     Raises
     ------
     FitError
-        Where two parameters or more move switches of the model.
+        Where two parameters or more move switches of the model, one does not vary, or
+        there are estimates of another kind than ``KINDS``.
 
     Examples
     --------
@@ -85,6 +90,7 @@ def places_at(sampled: Sampled, state: State, *, rng: np.random.Generator) -> Pl
     >>> places_at(sampled, start, rng=np.random.default_rng(1)).held.tolist()
     [False, True, False, False, False, False]
     """
+    _refuse(Layout(sampled.structure, state))
     aim = aim_at(sampled, state)
     movers = moving(aim.data.model)
     size = aim.mean.shape[-1]
@@ -104,10 +110,22 @@ def places_at(sampled: Sampled, state: State, *, rng: np.random.Generator) -> Pl
     return _along(aim_at(sampled, state, held), held, away)
 
 
+def _refuse(layout: Layout) -> None:
+    """Refuse what the approximation does not know: a patient is one normal vector."""
+    parts = layout.parts()
+    other = [name for name in parts if name not in KINDS]
+    if other or not layout.structure.varies.all():
+        found = ", ".join(other) or "parameters without a spread between patients"
+        raise FitError(
+            f"Laplace's method does not know of {found}", todo="Use method='saem'."
+        )
+
+
 def _along(aim: Aim, held: NDArray[np.bool_], away: Array) -> Places:
     """Return the nodes along a switch that matter, and the modes there."""
     (mover,) = np.flatnonzero(held)
-    nodes = nodes_along(aim.data, int(mover), aim.mean[:, mover], aim.reach[mover])
+    mean, sd = aim.mean[:, mover], aim.reach[mover]
+    nodes = nodes_along(aim.data, int(mover), mean, sd=sd)
     theta = np.where(held, nodes.places[..., None], aim.mean)
     places = _heavy(aim, Places(theta, held, nodes.log_widths), _LIGHTER)
     for each in away[:_ELSEWHERE]:

@@ -11,9 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellpk.fit.data import FitData
+from cellpk.fit.population.conditional import Modes, modes_at
 from cellpk.fit.population.derived import derived_quantities
 from cellpk.fit.population.estimates import Estimates
+from cellpk.fit.population.joint import JointData
+from cellpk.fit.population.laplace import approximated
+from cellpk.fit.population.places import places_at
 from cellpk.fit.population.posteriors import Posteriors
+from cellpk.fit.population.state import Sampled
 from cellpk.fit.store import Saveable
 from cellpk.model.model import Model
 from cellpk.model.parameters import SCALES
@@ -25,6 +30,7 @@ METHODS = {"saem": "SAEM", "laplace": "Laplace"}
 """How methods are called in sentences."""
 
 _MIDDLE_AND_ENDS = np.array([0.0, -1.0, 1.0])
+_STARTS = 8
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -92,17 +98,51 @@ class PopulationFit(Saveable):
         """One row per patient: what is known of each parameter.
 
         ``patient``; per parameter its mean, given her samples, carried back to the
-        natural scale (``NAME``), and its SD on the parameter's own scale
-        (``NAME_sd``); ``expanded``, the chance that her cells expanded at all.
+        natural scale (``NAME``), its SD on the parameter's own scale (``NAME_sd``) and
+        its most probable value together with the others, the conditional mode
+        (``NAME_mode``); ``expanded``, the chance that her cells expanded at all.
         """
         known = self.posteriors
         mean, covariance = known.mean, known.covariance
-        natural = self.model.natural(mean)
+        natural, modes = self.model.natural(mean), self.model.natural(self.modes.theta)
         sd = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
         columns: dict[str, Array | list[str]] = {"patient": list(self.patients)}
         for i, name in enumerate(self.model.free):
-            columns |= {name: np.asarray(natural[name]), f"{name}_sd": sd[:, i]}
+            columns |= {
+                name: np.asarray(natural[name]),
+                f"{name}_sd": sd[:, i],
+                f"{name}_mode": np.asarray(modes[name]),
+            }
         return pd.DataFrame(columns | {"expanded": known.expanded})
+
+    @cached_property
+    def modes(self) -> Modes:
+        """Conditional modes of the patients (EBEs), on the transformed scale.
+
+        Sought from their means and some of their draws.
+        """
+        known = self.posteriors
+        starts = np.concatenate([known.mean[None], known.draws[:_STARTS]])
+        return modes_at(self._sampled, self.estimates.state, starts)
+
+    @property
+    def laplace_deviance(self) -> float:
+        """-2 log L by Laplace's approximation (FOCE), at these estimates.
+
+        Raises
+        ------
+        FitError
+            Where two parameters or more move switches of the model.
+        """
+        state = self.estimates.state
+        rng = np.random.default_rng([self.seed, 3])
+        places = places_at(self._sampled, state, rng=rng)
+        found = approximated(self._sampled, state, places)
+        return -2 * float(found.log_likelihood.sum())
+
+    @property
+    def _sampled(self) -> Sampled:
+        return Sampled(JointData(self.data), self.estimates.layout.structure)
 
     @cached_property
     def derived(self) -> pd.DataFrame:
@@ -143,6 +183,14 @@ class PopulationFit(Saveable):
                 "bicc": deviance + patients * random + np.log(self.n_samples) * fixed,
             }
         )
+
+    @property
+    def estimate_correlations(self) -> pd.DataFrame:
+        """Correlations of the estimates; of those at a bound there are none."""
+        stuck = self.estimates.at_bound
+        every = zip(self.estimates.layout.names, stuck, strict=True)
+        names = [name for name, at_bound in every if not at_bound]
+        return pd.DataFrame(self.estimates.correlation, index=names, columns=names)
 
     @property
     def correlations(self) -> pd.DataFrame:

@@ -134,7 +134,7 @@ def _meetings(grid: Array, switches: Array, times: Array) -> Array:
     return np.unique(places[np.isfinite(places)])
 
 
-def nodes_along(data: FitData, mover: int, mean: Array, sd: float) -> Nodes:
+def nodes_along(data: FitData, mover: int, mean: Array, *, sd: float) -> Nodes:
     """Return nodes of a rule that is exact in each piece between corners.
 
     Parameters
@@ -154,7 +154,7 @@ def nodes_along(data: FitData, mover: int, mean: Array, sd: float) -> Nodes:
     >>> from cellpk.fit.data import fit_data
     >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
     >>> data = fit_data(stein, ck.simulate_study(seed=1))
-    >>> nodes = nodes_along(data, 1, np.full(18, np.log(9.3)), 0.38)
+    >>> nodes = nodes_along(data, 1, np.full(18, np.log(9.3)), sd=0.38)
     >>> bool(np.allclose(np.exp(nodes.log_widths).sum(0), 9 * 0.38))
     True
     """
