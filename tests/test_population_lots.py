@@ -1,0 +1,144 @@
+"""Patients who share donor lots: where the likelihood has a formula, and in trials."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from linear_population import NAMES, Sd, lines
+from scipy.optimize import minimize
+from scipy.stats import multivariate_normal
+
+from cellpk.fit.population.chains import Steps
+from cellpk.fit.population.importance import Importance
+from cellpk.fit.population.layout import Layout
+from cellpk.fit.population.lots import Lots
+from cellpk.fit.population.polish import maximum
+from cellpk.fit.population.saem import saem
+from cellpk.fit.population.state import Sampled, State
+from cellpk.fit.population.structure import Structure
+
+SHORT = Steps(search=150, average=100)
+
+
+def lotted(patients, lots, *, differ=("a",), limit=None, seed=1):
+    """Lines of patients of equal lots, which differ by SD 0.8."""
+    data = lines(patients, seed=seed, limit=None)
+    of = np.arange(patients) % lots
+    rng = np.random.default_rng(seed + 100)
+    level = data.level.copy()
+    for name in differ:
+        added = 0.8 * rng.standard_normal(lots)[of][:, None]
+        level += added * (1 if name == "a" else data.times)
+    below = data.below if limit is None else level < limit
+    data = replace(data, level=np.where(below, limit or 0, level), below=below)
+    places = np.array([NAMES.index(name) for name in differ])
+    names = tuple(f"lot {k}" for k in range(lots))
+    plain = Structure.without_covariates(NAMES, patients)
+    return Sampled(data, replace(plain, lots=Lots(names, of, places)))
+
+
+def exact(sampled, state):
+    """Log likelihood of each lot: a normal distribution of all its levels."""
+    data, lots, found = sampled.data, sampled.structure.lots, []
+    for lot in range(len(lots.names)):
+        rows = np.flatnonzero(lots.of == lot)
+        designs = [np.stack([np.ones_like(t), t], -1) for t in data.times[rows]]
+        whole = np.concatenate(designs)
+        between = np.zeros((2, 2))
+        between[lots.places, lots.places] = state.lot_sd**2
+        spread = whole @ between @ whole.T + state.errors.sd**2 * np.eye(len(whole))
+        for k, design in enumerate(designs):
+            at = slice(k * len(design), (k + 1) * len(design))
+            spread[at, at] += design @ state.omega @ design.T
+        level = data.level[rows].ravel()
+        found.append(multivariate_normal(whole @ state.beta, spread).logpdf(level))
+    return np.array(found)
+
+
+def importance(sampled, state, *, draws=4000):
+    patients = len(sampled.data.patients)
+    moments = (
+        np.tile(state.beta, (patients, 1)),
+        np.tile(2 * state.omega, (patients, 1, 1)),
+    )
+    rng = np.random.default_rng(3)
+    return Importance(sampled, state, moments=moments, rng=rng, draws=draws)
+
+
+@pytest.mark.parametrize("differ", [("a",), ("a", "b")], ids=["one", "two"])
+def test_the_likelihood_of_lots_is_the_exact_one(differ):
+    sampled = lotted(24, 4, differ=differ)
+    lot_sd = np.array([0.7, 0.3])[: len(differ)]
+    state = State(np.array([1.8, -0.9]), np.diag([1.2, 0.3]), Sd(0.6), 0.0, lot_sd)
+    found = importance(sampled, state)
+    lots = sampled.structure.lots
+    by_lot = np.bincount(lots.of, found.log_likelihood(state))
+    assert by_lot == pytest.approx(exact(sampled, state), abs=0.25)
+    off = by_lot.sum() - exact(sampled, state).sum()
+    assert abs(off) < 4 * found.error(state)
+
+
+@pytest.mark.parametrize("differ", [("a",), ("a", "b")], ids=["one", "two"])
+def test_slopes_are_those_of_the_sampled_likelihood(differ):
+    sampled = lotted(12, 3, differ=differ, limit=0.0)
+    lot_sd = np.array([0.7, 0.3])[: len(differ)]
+    state = State(np.array([1.8, -0.9]), np.diag([1.1, 0.4]), Sd(0.6), 0.2, lot_sd)
+    found = importance(sampled, state, draws=300)
+    layout = Layout(sampled.structure, state)
+    vector, step = layout.vector(), 1e-5
+    assert layout.names[-1] == f"{differ[-1]} between lots"
+    numeric = [
+        (
+            found.log_likelihood(layout.state_at(vector + step * away)).sum()
+            - found.log_likelihood(layout.state_at(vector - step * away)).sum()
+        )
+        / (2 * step)
+        for away in np.eye(vector.size)
+    ]
+    assert found.slope(layout, vector) == pytest.approx(numeric, abs=1e-6)
+
+
+def test_the_maximum_is_that_of_the_exact_likelihood():
+    sampled = lotted(60, 10)
+    begin = State(np.zeros(2), np.eye(2), Sd(1.0), 0.0, np.array([0.5]))
+    course = saem(sampled, begin, rng=np.random.default_rng(1), steps=SHORT)
+    best = maximum(sampled, course, rng=np.random.default_rng(1), draws=2000)
+    layout = best.estimates.layout
+
+    def loss(vector):
+        return -exact(sampled, layout.state_at(vector)).sum()
+
+    top = minimize(loss, layout.vector(), method="BFGS", options={"gtol": 1e-4})
+    steps = 1e-3 * np.eye(top.x.size)
+    curvature = [
+        [
+            sum(a * b * loss(top.x + a * u + b * v) for a in (1, -1) for b in (1, -1))
+            / 4e-6
+            for u in steps
+        ]
+        for v in steps
+    ]
+    errors = np.sqrt(np.diag(np.linalg.inv(curvature)))
+    away = (layout.vector() - top.x) / errors
+    assert np.abs(away).max() < 0.2
+    assert best.log_likelihood.sum() == pytest.approx(-top.fun, abs=0.2)
+    assert best.estimates.standard_errors == pytest.approx(errors, rel=0.1)
+    saem_off = (Layout(sampled.structure, course.state).vector() - top.x) / errors
+    assert np.abs(saem_off).max() < 0.6
+
+
+def test_what_a_lot_adds_is_known_as_by_the_formula():
+    """Given all levels, the effect of a lot is normal: conditional mean and SD."""
+    sampled = lotted(24, 4)
+    lot_sd = np.array([0.7])
+    state = State(np.array([1.8, -0.9]), np.diag([1.2, 0.3]), Sd(0.6), 0.0, lot_sd)
+    mean, sd = importance(sampled, state).lot_moments(state)
+    data, of = sampled.data, sampled.structure.lots.of
+    times = data.times[0]
+    design = np.stack([np.ones_like(times), times], -1)
+    spread = design @ state.omega @ design.T + 0.36 * np.eye(len(times))
+    ones = np.ones_like(times)
+    each = ones @ np.linalg.solve(spread, (data.level - design @ state.beta).T)
+    precision = 6 * (ones @ np.linalg.solve(spread, ones)) + 1 / 0.49
+    assert mean[:, 0] == pytest.approx(np.bincount(of, each) / precision, abs=0.03)
+    assert sd[:, 0] == pytest.approx(np.full(4, precision**-0.5), rel=0.06)
