@@ -78,11 +78,11 @@ class PopulationFit(Saveable):
 
         ``parameter``; ``kind`` (typical value, covariate effect, residual error,
         share, spread between lots); ``value`` in ``unit``, with ``low`` and ``high`` of
-        its 95% Wald interval, which is symmetric on the parameter's own scale; ``rse`` (%). Of
-        typical values:
-        ``iiv_sd`` (SD between patients on that scale), ``iiv_var``, ``iiv_cv`` (%; of a
-        log-normal parameter, else NaN), ``iiv_rse`` (%) and ``shrinkage`` (%: of the SD
-        of the patients' means). Of one without spread these are 0, the last two NaN.
+        its 95% Wald interval, which is symmetric on the parameter's own scale; ``rse``
+        (%). Of typical values: ``iiv_sd`` (SD between patients on that scale),
+        ``iiv_var``, ``iiv_cv`` (%; of a log-normal parameter, else NaN), ``iiv_rse``
+        (%) and ``shrinkage`` (%: of the SD of the patients' means). Of one without
+        spread these are 0, the last two NaN.
         """
         rows = [*self._typical(), *self._others()]
         return pd.DataFrame(rows)
