@@ -241,18 +241,23 @@ def test_lots_that_cannot_be_fitted_are_refused(stein):
 
 
 @pytest.mark.slow
-def test_intervals_hold_the_truth_with_lots_and_miss_it_without(stein):
-    """The typical peak of 10 trials: lots left out, its error looks half as large."""
-    held, away = {"with": 0, "without": 0}, []
+def test_intervals_hold_the_truth_with_lots_and_are_half_as_wide_without(stein):
+    """The typical peak of 10 trials; SD of all 80 patients' peaks 0.96, of lots 0.7."""
+    held, away, errors = 0, [], []
     for seed in range(1, 11):
         samples, infusions, _ = trial(stein, seed=seed)
         study = ck.Study.from_frames(samples, infusions=infusions)
-        for name, lots in (("with", ["cmax"]), ("without", [])):
-            fit = ck.fit_population(stein, study, lots=lots, steps=QUICK, seed=seed)
-            row = fit.table.set_index("parameter").loc["cmax"]
-            off = np.log(row["value"]) - stein.typical[stein.free.index("cmax")]
-            held[name] += abs(off) < 1.96 * row["rse"] / 100
+        rows = [
+            ck.fit_population(stein, study, lots=lots, steps=QUICK, seed=seed)
+            .table.set_index("parameter")
+            .loc["cmax"]
+            for lots in (["cmax"], [])
+        ]
+        off = np.log(rows[0]["value"]) - stein.typical[stein.free.index("cmax")]
+        held += abs(off) < 1.96 * rows[0]["rse"] / 100
         away.append(off)
-    assert held["with"] >= 8
-    assert held["without"] < held["with"]
+        errors.append([row["rse"] / 100 for row in rows])
+    assert held >= 8
     assert abs(np.mean(away)) < 0.25
+    lots, without = np.mean(errors, axis=0)
+    assert without < 0.65 * lots
