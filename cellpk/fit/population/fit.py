@@ -16,6 +16,7 @@ from cellpk.fit.population.covariates import structure_with
 from cellpk.fit.population.joint import JointData, JointErrors
 from cellpk.fit.population.laplace_search import laplace_maximum, laplace_search
 from cellpk.fit.population.layout import Layout
+from cellpk.fit.population.lots import Lots, lots_of
 from cellpk.fit.population.polish import Maximum, maximum
 from cellpk.fit.population.posteriors import posteriors_of
 from cellpk.fit.population.result import METHODS, PopulationFit
@@ -55,6 +56,7 @@ def fit_population(
     covariates: Mapping[str, Sequence[str]] | None = None,
     correlations: Correlations = "none",
     without_spread: Sequence[str] = (),
+    lots: Sequence[str] = (),
     method: Method = "saem",
     steps: Steps | None = None,
     seed: int = 1,
@@ -91,6 +93,9 @@ def fit_population(
     without_spread : sequence of str
         Parameters that are the same in all patients but for their covariates. One that
         the model holds fixed is estimated, too, where it is named here.
+    lots : sequence of str
+        Parameters (at most two) in which donor lots differ, besides their patients: a
+        second random effect, shared by those whose first infusion was of one lot.
     method : {"saem", "laplace"}
         How.
     steps : Steps, optional
@@ -127,7 +132,7 @@ def fit_population(
     (['parameter', 'kind', 'value', 'unit'], 12)
     """
     asked = {"covariates": covariates, "correlations": correlations}
-    asked |= {"without_spread": list(without_spread)}
+    asked |= {"without_spread": list(without_spread), "lots": list(lots)}
     sampled, start = prepared(model, study, assays=assays, **asked)
     steps = _checked(steps or Steps())
     if method not in METHODS:
@@ -160,12 +165,13 @@ def prepared(
     covariates: Mapping[str, Sequence[str]] | None = None,
     correlations: Correlations = "none",
     without_spread: Sequence[str] = (),
+    lots: Sequence[str] = (),
 ) -> tuple[Sampled, State]:
     """Return what a population fit is about, and where it begins.
 
     Parameters
     ----------
-    model, study, assays, covariates, correlations, without_spread
+    model, study, assays, covariates, correlations, without_spread, lots
         As for :func:`fit_population`.
 
     Returns
@@ -197,7 +203,21 @@ def prepared(
         covariates or {},
         correlated=which_vary(model.free, correlations, without_spread),
     )
+    if lots:
+        structure = replace(structure, lots=_lots(study, data, structure, lots))
     return Sampled(JointData(data), structure), _start(data, structure)
+
+
+def _lots(
+    study: Study, data: FitData, structure: Structure, differ: Sequence[str]
+) -> Lots:
+    """Return who was given which lot."""
+    names = structure.names
+    for name, varies in zip(names, structure.varies, strict=True):
+        if name in differ and not varies:
+            found = f"{name} is in lots and in without_spread"
+            raise FitError(found, todo="Name it in one of them.")
+    return lots_of(study, data.patients, names=names, differ=differ)
 
 
 def _start(data: FitData, structure: Structure) -> State:
@@ -208,7 +228,8 @@ def _start(data: FitData, structure: Structure) -> State:
     beta[: len(structure.names)] = prior.centre
     errors = JointErrors(data.errors, tuple(each.assay for each in data.series))
     share = _NEVER if data.all_below.any() else 0.0
-    return State(beta, np.diag(spread**2), errors, share)
+    between = spread[structure.lots.places] / 2 if structure.lots else np.zeros(0)
+    return State(beta, np.diag(spread**2), errors, share, between)
 
 
 def _units(data: FitData) -> dict[str, str]:
@@ -288,7 +309,7 @@ def _begin(
     if seed[1]:
         away = np.sqrt(np.diag(start.omega)) * rng.standard_normal(size)
         beta[:size] += away / 2
-    return State(beta, start.omega, start.errors, start.never), rng
+    return replace(start, beta=beta), rng
 
 
 def _best(
@@ -328,6 +349,7 @@ def _trace(
         *(f"{name} sd" for name in structure.names),
         *start.errors.names,
         "never expanded",
+        *Layout(structure, start).lot_names,
     ]
     frames = [
         pd.DataFrame(course.trace, columns=names).assign(

@@ -20,7 +20,7 @@ class Layout:
     """Where each estimate stands in one vector, and back.
 
     SDs between patients stand as logs, correlations as they are, residual errors as
-    logs, the share of those who never expanded as log odds.
+    logs, the share of those who never expanded as log odds, SDs between lots as logs.
 
     Parameters
     ----------
@@ -52,7 +52,14 @@ class Layout:
         never = self.state.never
         odds = [math.log(never / (1 - never))] if never else []
         return np.concatenate(
-            [self.state.beta, spread, between, self.state.errors.logs, odds]
+            [
+                self.state.beta,
+                spread,
+                between,
+                self.state.errors.logs,
+                odds,
+                np.log(self.state.lot_sd),
+            ]
         )
 
     def parts(self) -> dict[str, slice]:
@@ -63,6 +70,7 @@ class Layout:
             "correlation": len(self.pairs),
             "error": self.state.errors.logs.size,
             "never": 1 if self.state.never else 0,
+            "log_lot_sd": self.state.lot_sd.size,
         }
         ends = np.cumsum([0, *sizes.values()])
         return {
@@ -81,7 +89,8 @@ class Layout:
             correlation[a, b] = correlation[b, a] = value
         never = 1 / (1 + math.exp(-part["never"][0])) if self.state.never else 0.0
         errors = self.state.errors.with_logs(part["error"])
-        return State(part["beta"], np.outer(sd, sd) * correlation, errors, never)
+        omega = np.outer(sd, sd) * correlation
+        return State(part["beta"], omega, errors, never, np.exp(part["log_lot_sd"]))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -95,4 +104,12 @@ class Layout:
         ]
         share = ["never expanded"] if self.state.never else []
         errors = self.state.errors.names
-        return (*self.structure.coefficients, *spread, *pairs, *errors, *share)
+        fixed = self.structure.coefficients
+        return (*fixed, *spread, *pairs, *errors, *share, *self.lot_names)
+
+    @property
+    def lot_names(self) -> tuple[str, ...]:
+        """What the spreads between lots are called."""
+        lots = self.structure.lots
+        places = lots.places if lots else ()
+        return tuple(f"{self.structure.names[k]} between lots" for k in places)

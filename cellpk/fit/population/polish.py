@@ -1,6 +1,6 @@
 """From the end of a stochastic search to the maximum itself, and how sure it is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +112,7 @@ def maximum(
     omega = np.where(flat[:, None] | flat, 0.0, state.omega) + lifted
     mean, covariance = best.importance.moments(state)
     again = Course(
-        State(state.beta, omega, state.errors, state.never),
+        replace(state, omega=omega),
         mean,
         covariance + lifted,
         course.trace,
@@ -175,6 +175,7 @@ def bounds(layout: Layout) -> list[tuple[float, float]]:
         "correlation": (-0.99, 0.99),
         "error": (np.log(1e-3), np.log(1e3)),
         "never": (-7.0, 7.0),
+        "log_lot_sd": tuple(np.log(SD_RANGE)),
     }
     return [
         kinds[name]

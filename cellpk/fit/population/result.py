@@ -16,6 +16,7 @@ from cellpk.fit.population.derived import derived_quantities
 from cellpk.fit.population.estimates import Estimates
 from cellpk.fit.population.joint import JointData
 from cellpk.fit.population.laplace import approximated
+from cellpk.fit.population.lots import FEW
 from cellpk.fit.population.places import places_at
 from cellpk.fit.population.posteriors import Posteriors
 from cellpk.fit.population.state import Sampled
@@ -83,12 +84,12 @@ class PopulationFit(Saveable):
         """One row per estimate.
 
         ``parameter``; ``kind`` (typical value, covariate effect, residual error,
-        share); ``value`` in ``unit``, with ``low`` and ``high`` of its 95% Wald
-        interval (Student's t), symmetric on the parameter's own scale; ``rse`` (%). Of
-        typical values:
-        ``iiv_sd`` (SD between patients on that scale), ``iiv_var``, ``iiv_cv`` (%; of a
-        log-normal parameter, else NaN), ``iiv_rse`` (%) and ``shrinkage`` (%: of the SD
-        of the patients' means). Of one without spread these are 0, the last two NaN.
+        share, spread between lots); ``value`` in ``unit``, with ``low`` and ``high`` of
+        its 95% Wald interval (Student's t), symmetric on the parameter's own scale;
+        ``rse`` (%). Of typical values: ``iiv_sd`` (SD between patients on that scale),
+        ``iiv_var``, ``iiv_cv`` (%; of a log-normal parameter, else NaN), ``iiv_rse``
+        (%) and ``shrinkage`` (%: of the SD of the patients' means). Of one without
+        spread these are 0, the last two NaN.
         """
         rows = [*self._typical(), *self._others()]
         return pd.DataFrame(rows)
@@ -153,6 +154,30 @@ class PopulationFit(Saveable):
         no mean over patients.
         """
         return derived_quantities(self.data, self.estimates)
+
+    @cached_property
+    def lots(self) -> pd.DataFrame:
+        """One row per donor lot and parameter in which lots differ.
+
+        ``lot``, ``patients`` (how many were given it), ``parameter``; ``effect``, what
+        the lot adds on the parameter's own scale, given all samples, with its ``sd``;
+        ``shrinkage`` (%): of the SD of the effects, one number per parameter.
+        """
+        lots, known = self.estimates.layout.structure.lots, self.posteriors
+        rows: list[tuple[object, ...]] = []
+        for k, place in enumerate(lots.places if lots else ()):
+            assert lots is not None
+            name, between = self.model.free[place], self.estimates.state.lot_sd[k]
+            effects, errors = known.lot_mean[:, k], known.lot_sd[:, k]
+            shrinkage = 100 * (1 - effects.std() / between)
+            rows += [
+                (lot, count, name, effect, error, shrinkage)
+                for lot, count, effect, error in zip(
+                    lots.names, lots.counts, effects, errors, strict=True
+                )
+            ]
+        columns = ["lot", "patients", "parameter", "effect", "sd", "shrinkage"]
+        return pd.DataFrame(rows, columns=columns)
 
     @property
     def log_likelihood(self) -> float:
@@ -230,6 +255,17 @@ class PopulationFit(Saveable):
     def doubts(self) -> tuple[str, ...]:
         """Why the fit cannot be taken for converged; empty where it can."""
         return self.estimates.doubts
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What to bear in mind, though nothing speaks against the fit."""
+        lots = self.estimates.layout.structure.lots
+        if lots is None or len(lots.names) > FEW:
+            return ()
+        return (
+            f"the spread between lots rests on {len(lots.names)} lots: its interval "
+            "says little",
+        )
 
     @property
     def converged(self) -> bool:
@@ -311,6 +347,18 @@ class PopulationFit(Saveable):
             spread = state.never * (1 - state.never) * error
             found = _row("never_expanded", "share", state.never, spread)
             rows.append(found | _between(1 / (1 + np.exp(-(logit + ends * error)))))
+        return rows + self._between_lots()
+
+    def _between_lots(self) -> list[dict[str, object]]:
+        layout = self.estimates.layout
+        errors = self.estimates.standard_errors[layout.parts()["log_lot_sd"]]
+        rows = []
+        for name, sd, error in zip(
+            layout.lot_names, layout.state.lot_sd, errors, strict=True
+        ):
+            found = _row(name, "spread between lots", sd, sd * error)
+            ends = self.estimates.quantile * _MIDDLE_AND_ENDS[1:]
+            rows.append(found | _between(sd * np.exp(ends * error)))
         return rows
 
 

@@ -24,6 +24,7 @@ ANNEALED = 0.95
 
 _MOST = 0.5
 _FEW = 1e-3
+_THIN = 0.01  # least SD between lots
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +111,8 @@ def saem(
 def _maximised(chains: Chains, state: State, *, gain: float, free: bool) -> State:
     """Return the estimates that suit what is remembered."""
     structure = chains.structure
-    beta = structure.beta(chains.mean, state.omega)
-    omega = structure.omega(chains.mean, chains.square.sum(0), beta)
+    beta = structure.beta(chains.own_mean, state.omega)
+    omega = structure.omega(chains.own_mean, chains.own_square.sum(0), beta)
     slope, curvature = chains.error_slopes(state.errors)
     step = slope / np.maximum(curvature, 1e-3 * np.abs(slope) + 1e-12)
     step = gain * np.clip(step, -_MOST, _MOST)
@@ -125,4 +126,12 @@ def _maximised(chains: Chains, state: State, *, gain: float, free: bool) -> Stat
     never = state.never
     if never:
         never = float(np.clip(1 - chains.expanded_share, _FEW, 1 - _FEW))
-    return State(beta, omega, state.errors.with_logs(state.errors.logs + step), never)
+    errors = state.errors.with_logs(state.errors.logs + step)
+    # What all lots add is of the typical value (parameter-expanded EM: Liu C, Rubin DB,
+    # Wu YN. Biometrika 1998;85:755-770).
+    lot_sd = np.sqrt(chains.lot_square - chains.lot_mean**2)
+    if structure.lots:
+        beta[structure.lots.places] += chains.lot_mean
+    if not free:
+        lot_sd = np.maximum(lot_sd, np.sqrt(ANNEALED) * state.lot_sd)
+    return State(beta, omega, errors, never, np.maximum(lot_sd, _THIN))

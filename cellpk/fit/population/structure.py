@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cellpk.fit.population.lots import Lots
+
 Array = NDArray[np.float64]
 
 
@@ -25,6 +27,8 @@ class Structure:
     correlated : ndarray of bool, shape (p, p)
         Which covariances are estimated; the diagonal says which parameters differ
         between patients at all.
+    lots : Lots, optional
+        Which patients share a donor lot, and in which parameters lots differ.
 
     Examples
     --------
@@ -37,6 +41,7 @@ class Structure:
     design: Array
     coefficients: tuple[str, ...]
     correlated: NDArray[np.bool_]
+    lots: Lots | None = None
 
     @classmethod
     def without_covariates(
