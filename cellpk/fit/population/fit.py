@@ -289,7 +289,7 @@ def _laplace(
         sampled,
         ends[int(np.argmax(values))],
         rng=np.random.default_rng([seed, 1]),
-        draws=steps.draws,
+        draws=steps.draws * ceil(MANY / len(sampled.data.patients)),
     )
     courses = [end.course for end in ends]
     return best, 2 * (max(values) - min(values)), courses
