@@ -82,8 +82,7 @@ class Estimates:
 
         Of Student's t, with as many degrees of freedom as there are more patients than
         parameters that vary between them, as PROC NLMIXED takes them. Of 12 patients
-        the normal 1.96 held the truth of typical values in 89 % of simulated trials,
-        this in 93 %.
+        the normal 1.96 held the truth too rarely in simulated trials.
         """
         from scipy.special import stdtrit
 
