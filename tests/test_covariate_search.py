@@ -10,6 +10,7 @@ from cellpk.fit.population.trial import Effect, Trial, Trials
 
 DAYS = [3, 7, 10, 14, 21, 28, 60, 90, 180]
 QUICK = Steps(starts=1, search=120, average=60, draws=400)
+SHORT = Steps(starts=1, search=20, average=10, draws=100)
 COLUMNS = ["patient", "time", "assay", "level", "unit", "lloq", "state"]
 
 
@@ -89,8 +90,9 @@ def test_a_category_has_an_effect_for_each_but_one(found):
 
 
 def test_backward_keeps_what_is_sure(found):
-    row = found.table.query("direction == 'backward'").iloc[0]
-    assert (row["covariate"], row["chosen"]) == ("log burden", False)
+    backward = found.table.query("direction == 'backward'")
+    row = backward[backward["covariate"] == "log burden"].iloc[-1]
+    assert not row["chosen"]
     assert row["p"] < 0.01
     forward = found.table.query("step == 1 and chosen").iloc[0]
     assert row["drop"] == pytest.approx(forward["drop"], abs=2.0)
@@ -98,7 +100,7 @@ def test_backward_keeps_what_is_sure(found):
 
 def test_what_comes_in_weakly_goes_out_again(stein):
     study = trial(stein, 25, seed=3)
-    asked = {"candidates": {"cmax": ["age"]}, "steps": QUICK}
+    asked = {"candidates": {"cmax": ["site"]}, "steps": QUICK}
     base = ck.fit_population(stein, study, steps=QUICK)
     found = ck.covariate_search(base, **asked, forward=0.999, backward=1e-6)
     assert found.table["direction"].tolist() == ["forward", "backward"]
@@ -109,11 +111,8 @@ def test_what_comes_in_weakly_goes_out_again(stein):
 
 def test_the_same_seed_gives_the_same_table(stein):
     study = trial(stein, 12, seed=4)
-    candidates = {"cmax": ["age", "sex"]}
-    one, same = (
-        ck.covariate_search((stein, study), candidates=candidates, steps=QUICK)
-        for _ in range(2)
-    )
+    asked = {"candidates": {"cmax": ["sex"]}, "steps": SHORT}
+    one, same = (ck.covariate_search((stein, study), **asked) for _ in range(2))
     pd.testing.assert_frame_equal(one.table, same.table, check_exact=True)
 
 
@@ -130,7 +129,7 @@ def test_chance_of_the_draws_is_never_called_significant():
 
 def test_unknown_names_are_told_all_at_once(stein):
     study = trial(stein, 12, seed=4)
-    fit = ck.fit_population(stein, study, steps=QUICK)
+    fit = ck.fit_population(stein, study, steps=SHORT)
     with pytest.raises(ck.DataError, match=r"(?s)no such parameter.*no such covariate"):
         ck.covariate_search(fit, candidates={"cmx": ["age"], "cmax": ["log aeg"]})
     with pytest.raises(ck.DataError, match="one text"):
