@@ -109,7 +109,7 @@ def test_score_of_a_sample_is_that_of_a_place_in_its_range(bell, low, high):
     law = stats.norm if isinstance(bell, Normal) else stats.t(4.0)
     share = 0.3
     ends = [np.array([end]) for end in (low, high)]
-    found = float(normal_score(*ends, bell, share)[0])
+    found = float(normal_score(*ends, bell, share=share)[0])
     between = law.cdf(low), law.cdf(high)
     places = [
         stats.norm.ppf(between[0] + part * (between[1] - between[0]))
@@ -120,8 +120,8 @@ def test_score_of_a_sample_is_that_of_a_place_in_its_range(bell, low, high):
 
 def test_score_far_out_is_still_a_number():
     ends = np.array([-40.0]), np.array([-40.0])
-    assert normal_score(*ends, Normal(), 0.5) == pytest.approx(-40)
-    assert normal_score(-ends[0], -ends[1], Normal(), 0.5) == pytest.approx(40)
+    assert normal_score(*ends, Normal(), share=0.5) == pytest.approx(-40)
+    assert normal_score(-ends[0], -ends[1], Normal(), share=0.5) == pytest.approx(40)
 
 
 ERRORS = {

@@ -77,6 +77,7 @@ def analyse(study: "Study", *, progress: Progress | None = None) -> Report:
 
 def _population(model: "Model", study: "Study", tell: Progress) -> "PopulationFit":
     """Fit all patients together, where there are enough of them."""
+    from cellpk.fit.cases import counted
     from cellpk.fit.data import fit_data
     from cellpk.fit.population.fit import fit_population
 
@@ -87,8 +88,8 @@ def _population(model: "Model", study: "Study", tell: Progress) -> "PopulationFi
         patients = len(fit_data(model, study).patients)
         if patients < FEWEST:
             raise FitError(
-                f"only {patients} patients have a sample that says something of the "
-                f"level, and the spread between fewer than {FEWEST} is not told"
+                f"{counted(patients, 'patient')} with a sample that says something of "
+                f"the level: fewer than {FEWEST} do not tell how patients differ"
             )
         return fit_population(
             model, study, seed=study.settings.analysis.seed, progress=each
