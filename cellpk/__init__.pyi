@@ -14,6 +14,8 @@ from .fit.population.compare import Comparison as Comparison
 from .fit.population.compare import compare as compare
 from .fit.population.fit import fit_population as fit_population
 from .fit.population.result import PopulationFit as PopulationFit
+from .fit.population.search import CovariateSearch as CovariateSearch
+from .fit.population.search import covariate_search as covariate_search
 from .fit.store import load as load
 from .kinetics.assay_error import metric_intervals as metric_intervals
 from .kinetics.nca import Metrics as Metrics

@@ -49,6 +49,12 @@ class Lines:
     def levels(self, theta):
         return [theta[..., :1] + theta[..., 1:] * self.times]
 
+    def score(self, theta, errors):
+        z = (self.level - self.levels(theta)[0]) / errors.sd
+        mills = np.exp(-0.5 * z**2 - log_ndtr(z)) / np.sqrt(2 * np.pi)
+        slope = np.where(self.below, -mills, z) / errors.sd
+        return np.stack([slope.sum(-1), (slope * self.times).sum(-1)], axis=-1)
+
     def log_likelihood(self, levels, errors):
         z = (self.level - levels[0]) / errors.sd
         seen = -0.5 * z**2 - np.log(errors.sd * np.sqrt(2 * np.pi))
@@ -69,11 +75,13 @@ class Lines:
         return np.array(found)
 
 
-def lines(patients=40, *, seed=1, sd=0.5, limit=None, rho=0.0, times=(0, 1, 2, 4)):
-    """Draw data with a ~ N(2, 1), b ~ N(-1, 0.5^2), correlated by ``rho``."""
+def lines(
+    patients=40, *, seed=1, sd=0.5, limit=None, rho=0.0, times=(0, 1, 2, 4), b_sd=0.5
+):
+    """Draw data with a ~ N(2, 1), b ~ N(-1, b_sd^2), correlated by ``rho``."""
     rng = np.random.default_rng(seed)
-    cross = rho * 0.5
-    omega = np.array([[1.0, cross], [cross, 0.25]])
+    cross = rho * b_sd
+    omega = np.array([[1.0, cross], [cross, b_sd**2]])
     theta = rng.multivariate_normal([2.0, -1.0], omega, patients)
     times = np.tile(np.array(times, float), (patients, 1))
     level = theta[:, :1] + theta[:, 1:] * times + sd * rng.standard_normal(times.shape)

@@ -48,3 +48,13 @@ def made_fit(model, study, *, change=lambda state: state, settle=150, **asked):
         posteriors=posteriors_of(found, state, rng),
         trace=pd.DataFrame(),
     )
+
+
+def figures_of(study):
+    """Every figure of a population fit, of one that was made of a study."""
+    fit = made_fit(ck.load_model("stein_2019_tisagenlecleucel"), study, settle=20)
+    quick = {"vpc": {"replicates": 40}, "npde": {"replicates": 60}}
+    names = ("gof", "vpc", "npde", "etas")
+    return {
+        name: ck.figures.FIGURES[name](fit, **quick.get(name, {})) for name in names
+    }

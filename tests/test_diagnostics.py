@@ -109,7 +109,7 @@ def test_score_of_a_sample_is_that_of_a_place_in_its_range(bell, low, high):
     law = stats.norm if isinstance(bell, Normal) else stats.t(4.0)
     share = 0.3
     ends = [np.array([end]) for end in (low, high)]
-    found = float(normal_score(*ends, bell, share)[0])
+    found = float(normal_score(*ends, bell, share=share)[0])
     between = law.cdf(low), law.cdf(high)
     places = [
         stats.norm.ppf(between[0] + part * (between[1] - between[0]))
@@ -120,8 +120,8 @@ def test_score_of_a_sample_is_that_of_a_place_in_its_range(bell, low, high):
 
 def test_score_far_out_is_still_a_number():
     ends = np.array([-40.0]), np.array([-40.0])
-    assert normal_score(*ends, Normal(), 0.5) == pytest.approx(-40)
-    assert normal_score(-ends[0], -ends[1], Normal(), 0.5) == pytest.approx(40)
+    assert normal_score(*ends, Normal(), share=0.5) == pytest.approx(-40)
+    assert normal_score(-ends[0], -ends[1], Normal(), share=0.5) == pytest.approx(40)
 
 
 ERRORS = {
@@ -269,6 +269,17 @@ def test_the_share_below_tells_what_the_levels_do_not(stein):
         table = vpc(fit, replicates=200).below
         inside = table["observed"].between(table["low"], table["high"]).mean()
         assert least <= inside <= most
+
+
+def test_a_limit_that_only_the_samples_below_it_state_holds_for_all(stein, true):
+    """Else simulated samples in the place of quantified ones could not be below."""
+    samples = true.study.samples.drop(columns=["file", "row"])
+    limits = samples["lloq"].where(samples["state"] == "below")
+    some = ck.Study.from_frames(samples.assign(lloq=limits))
+    same = vpc(made_fit(stein, some, settle=9), replicates=50)
+    expected = vpc(made_fit(stein, true.study, settle=9), replicates=50)
+    pd.testing.assert_frame_equal(same.percentiles, expected.percentiles)
+    pd.testing.assert_frame_equal(same.below, expected.below)
 
 
 def test_percentiles_are_the_inverted_distribution_function():

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from conftest import make_small_study
 from made_pairs import log_normal_pairs, made_pairs
+from made_population import figures_of
 from scipy.stats import binomtest
 
 import cellpk as ck
@@ -61,6 +62,7 @@ def draw_all(study, fits, response, association):
         "fits": FIGS.fits(fits, study),
         "exposure_response": FIGS.exposure_response(response),
         "cytokine": FIGS.cytokine(association),
+        **figures_of(study),
     }
 
 

@@ -18,16 +18,18 @@ from cellpk.fit.population.structure import Structure
 SHORT = Steps(search=150, average=100)
 
 
-def structure(data, *, full=False):
-    return Structure.without_covariates(NAMES, len(data.patients), full=full)
+def structure(data, *, full=False, shared=()):
+    plain = Structure.without_covariates(NAMES, len(data.patients), full=full)
+    varies = np.array([name not in shared for name in NAMES])
+    return replace(plain, correlated=plain.correlated & np.outer(varies, varies))
 
 
 def start(never=0.0):
     return State(np.array([0.0, 0.0]), np.eye(2), Sd(1.0), never)
 
 
-def fitted(data, *, full=False, never=0.0, seed=1, draws=2000):
-    made = Sampled(data, structure(data, full=full))
+def fitted(data, *, full=False, never=0.0, seed=1, draws=2000, shared=()):
+    made = Sampled(data, structure(data, full=full, shared=shared))
     course = saem(made, start(never), rng=np.random.default_rng(seed), steps=SHORT)
     best = maximum(made, course, rng=np.random.default_rng(seed), draws=draws)
     return course, best
@@ -65,6 +67,20 @@ def test_the_maximum_is_that_of_the_exact_likelihood(full):
     assert errors == pytest.approx(expected, rel=0.1)
 
 
+@pytest.mark.parametrize("shared", ["a", "b"])
+def test_a_parameter_without_spread_is_estimated_as_by_the_exact_likelihood(shared):
+    data = lines(40, b_sd=1e-9)
+    course, best = fitted(data, shared=(shared,))
+    layout = best.estimates.layout
+    assert layout.vector().size == 4
+    assert course.state.omega["ab".index(shared)].tolist() == [0, 0]
+    exact, highest, expected = exact_maximum(data, layout)
+    errors = best.estimates.standard_errors
+    assert np.abs((layout.vector() - exact) / expected).max() < 0.15
+    assert best.log_likelihood.sum() == pytest.approx(highest, abs=0.15)
+    assert errors == pytest.approx(expected, rel=0.1)
+
+
 def test_saem_alone_comes_near_it():
     data = lines(40)
     course, best = fitted(data)
@@ -94,6 +110,20 @@ def test_the_likelihood_by_importance_sampling_is_the_exact_one():
     assert abs(off) < 4 * found.error(state)
 
 
+def test_draws_that_miss_a_patient_are_drawn_anew():
+    """Too narrow a first proposal at the wrong place: the likelihood comes yet."""
+    data = lines(25, sd=0.3)
+    state = State(np.array([1.8, -0.9]), np.diag([1.2, 0.3]), Sd(0.3))
+    made = Sampled(data, structure(data))
+    moments = np.tile([4.0, 1.0], (25, 1)), np.tile(0.01 * np.eye(2), (25, 1, 1))
+    rng = np.random.default_rng(1)
+    found = Importance(made, state, moments=moments, rng=rng, draws=1000)
+    weights, _ = found.expected(state)
+    assert (1 / np.square(weights).sum(0)).min() > 200
+    exact = data.exact(state.beta, state.omega, 0.3)
+    assert found.log_likelihood(state) == pytest.approx(exact, abs=0.2)
+
+
 def test_slopes_are_those_of_the_sampled_likelihood():
     data = lines(12, limit=0.0, rho=0.5)
     omega = np.array([[1.1, 0.2], [0.2, 0.4]])
@@ -101,6 +131,27 @@ def test_slopes_are_those_of_the_sampled_likelihood():
     found = importance(data, state, full=True, draws=300)
     layout = Layout(structure(data, full=True), state)
     vector, step = layout.vector(), 1e-5
+    numeric = [
+        (
+            found.log_likelihood(layout.state_at(vector + step * away)).sum()
+            - found.log_likelihood(layout.state_at(vector - step * away)).sum()
+        )
+        / (2 * step)
+        for away in np.eye(vector.size)
+    ]
+    assert found.slope(layout, vector) == pytest.approx(numeric, abs=1e-6)
+
+
+def test_slopes_by_a_parameter_without_spread_are_those_of_the_sampled_likelihood():
+    data = lines(12, limit=0.0)
+    state = State(np.array([1.8, -0.9]), np.diag([1.1, 0.0]), Sd(0.6), never=0.2)
+    made = Sampled(data, structure(data, shared=("b",)))
+    moments = np.tile(state.beta, (12, 1)), np.tile(np.diag([1.0, 0.0]), (12, 1, 1))
+    chance = {"rng": np.random.default_rng(3), "draws": 300}
+    found = Importance(made, state, moments=moments, **chance)
+    layout = Layout(made.structure, state)
+    vector, step = layout.vector(), 1e-5
+    assert layout.names == ("a", "b", "the spread of a", "sd", "never expanded")
     numeric = [
         (
             found.log_likelihood(layout.state_at(vector + step * away)).sum()

@@ -55,6 +55,23 @@ def test_what_it_says_of_itself(fit):
     assert set(fit.trace["run"]) == {1, 2}
 
 
+def test_derived_quantities_follow_from_typical_values(fit):
+    alpha = fit.table.set_index("parameter").loc["alpha"]
+    derived = fit.derived.set_index("quantity")
+    half_life, area = derived.loc["half_life_1"], derived.loc["auc_0_28"]
+    for mine, theirs in (("value", "value"), ("low", "high"), ("high", "low")):
+        assert half_life[mine] == pytest.approx(np.log(2) / alpha[theirs])
+    assert area["low"] < 171_774 < area["high"]
+    assert area["unit"] == "day*copies/ug"
+
+
+def test_intervals_reach_as_far_as_students_t(fit):
+    """90 patients, 6 parameters that vary: t of 84 degrees of freedom, from a table."""
+    rows = fit.table.set_index("parameter").loc[["cmax", "qpcr sd"]]
+    reach = np.log(rows["high"] / rows["value"]) / (rows["rse"] / 100)
+    assert reach.to_numpy() == pytest.approx([1.98861, 1.98861], abs=1e-4)
+
+
 def test_patients_are_near_their_true_parameters(stein, simulated, fit):
     drawn = simulated.parameters.set_index("patient")
     found = fit.individuals.set_index("patient")

@@ -34,6 +34,7 @@ def test_page_has_its_sections_in_order(page):
         "Samples",
         "Kinetics",
         "Individual fits",
+        "Population fit",
         "Exposure-response",
         "IL-6 and exposure",
         "Methods and rules",
@@ -162,6 +163,8 @@ def test_what_cannot_be_done_is_said_in_the_report():
     assert made.material.responses == ()
     responses = made.material.omitted["responses"]
     assert responses[0].startswith("Not done: Response (PR or better) against Cmax.")
+    (together,) = made.material.omitted["population"]
+    assert "1 patient with a sample that says something" in together
     cytokines = made.material.omitted["cytokines"]
     assert cytokines[0].startswith("Not done: IL-6 against Cmax")
     text = {section.name: section.text for section in made.sections}

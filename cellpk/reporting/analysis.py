@@ -5,15 +5,22 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from cellpk.errors import DataError, FitError
 from cellpk.reporting.labels import spoken
 from cellpk.reporting.section import Report, report
 from cellpk.reporting.steps import Progress, Steps, silent
 
 if TYPE_CHECKING:
     from cellpk.fit.individual.result import IndividualFits
+    from cellpk.fit.population.result import PopulationFit
     from cellpk.kinetics.nca import Metrics
+    from cellpk.model.model import Model
     from cellpk.reporting.section import Result
     from cellpk.study.study import Study
+
+
+FEWEST = 10
+"""Patients that are fitted together at least."""
 
 
 def analyse(study: "Study", *, progress: Progress | None = None) -> Report:
@@ -59,9 +66,36 @@ def analyse(study: "Study", *, progress: Progress | None = None) -> Report:
         return fit_individuals(model, study, seed=settings.seed, progress=each)
 
     fits = steps.do("fits", f"individual fits of {settings.model}", fit)
+    what = f"population fit of {settings.model}"
+    together = steps.do("population", what, partial(_population, model, study, tell))
     results = _associations(study, metrics, fits, steps)
+    if together is not None:
+        results.insert(0, together)
     made = report(study, metrics, fits, *results, omitted=steps.omitted)
     return replace(made, elapsed=time.perf_counter() - start)
+
+
+def _population(model: "Model", study: "Study", tell: Progress) -> "PopulationFit":
+    """Fit all patients together, where there are enough of them."""
+    from cellpk.fit.cases import counted
+    from cellpk.fit.data import fit_data
+    from cellpk.fit.population.fit import fit_population
+
+    def each(done: int, total: int, text: str) -> None:
+        tell(done, total, f"Population fit: {text}")
+
+    try:
+        patients = len(fit_data(model, study).patients)
+        if patients < FEWEST:
+            raise FitError(
+                f"{counted(patients, 'patient')} with a sample that says something of "
+                f"the level: fewer than {FEWEST} do not tell how patients differ"
+            )
+        return fit_population(
+            model, study, seed=study.settings.analysis.seed, progress=each
+        )
+    except DataError as error:
+        raise FitError(str(error)) from error
 
 
 def _associations(

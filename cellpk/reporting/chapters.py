@@ -22,6 +22,7 @@ from cellpk.reporting.figures.time_to_loss import persistence as persistence_fig
 from cellpk.reporting.labels import spoken
 from cellpk.reporting.material import Material, Section
 from cellpk.reporting.phrases import say
+from cellpk.reporting.population_chapter import population_section
 from cellpk.reporting.tables.accounting import analysis_set, problems, samples_by_visit
 from cellpk.reporting.tables.agreement import assay_agreement
 from cellpk.reporting.tables.by_visit import levels
@@ -69,6 +70,7 @@ def chapters(material: Material) -> tuple[Section, ...]:
         _samples(material),
         _kinetics(material),
         _fits(material),
+        population_section(material),
         _responses(material),
         _cytokines(material),
     )

@@ -7,7 +7,14 @@ import numpy as np
 from cellpk.reporting.labels import labels_of
 from cellpk.reporting.material import Material
 from cellpk.reporting.phrases import say
-from cellpk.reporting.printed import by_kind, fixed, level, percent, probability
+from cellpk.reporting.printed import (
+    by_kind,
+    enumerated,
+    fixed,
+    level,
+    percent,
+    probability,
+)
 from cellpk.reporting.statistics import FEW, summarise
 from cellpk.reporting.values import speaks_for_all, summarised
 from cellpk.study.units import pretty
@@ -16,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cellpk.fit.individual.result import IndividualFits
+    from cellpk.fit.population.result import PopulationFit
     from cellpk.kinetics.nca import Metrics
     from cellpk.outcomes.cytokines import CytokineAssociation
     from cellpk.outcomes.exposure_response import ExposureResponse
@@ -51,6 +59,8 @@ def facts(material: Material) -> tuple[str, ...]:
     lines = [*_counted(study, material.metrics), *_summaries(study, material.metrics)]
     if material.fits is not None:
         lines += fitted_sentences(material.fits)
+    if material.population is not None:
+        lines += population_sentences(material.population)
     lines += [odds_sentence(result) for result in material.responses]
     lines += [peak_sentence(result) for result in material.cytokines]
     return tuple(lines)
@@ -148,6 +158,40 @@ def fitted_sentences(fits: "IndividualFits") -> tuple[str, ...]:
     )
     failed = int((table["status"].eq("expanded") & ~fitted).sum())
     return (counts, say("failed", failed=failed)) if failed else (counts,)
+
+
+def population_sentences(fit: "PopulationFit") -> tuple[str, ...]:
+    """Say what a population fit rests on, and whether it converged.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> from cellpk.fit.population.chains import Steps
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> study = stein.simulate(12, design=ck.Design([4, 7, 28]), seed=1).study()
+    >>> quick = Steps(starts=1, search=5, average=5, draws=50)
+    >>> fit = ck.fit_population(stein, study, steps=quick)
+    >>> population_sentences(fit)[1][:18]
+    'The population fit'
+    """
+    from cellpk.fit.population.result import METHODS
+
+    labels = [fit.study.assay(one.assay).label for one in fit.data.series]
+    found = fit.criteria
+    about = say(
+        "population",
+        model=fit.model.name,
+        method=METHODS[fit.method],
+        patients=len(fit.patients),
+        samples=fit.n_samples,
+        assays=enumerated(labels),
+        below=fit.n_below,
+        deviance=fixed(found["deviance"], 1),
+        estimates=fixed(found["parameters"], 0),
+    )
+    if fit.converged:
+        return about, say("population_converged")
+    return about, say("population_not_converged", why="; ".join(fit.doubts))
 
 
 def odds_sentence(result: "ExposureResponse") -> str:

@@ -10,6 +10,7 @@ from cellpk.reporting.grouping import grouping
 
 if TYPE_CHECKING:
     from cellpk.fit.individual.result import IndividualFits
+    from cellpk.fit.population.result import PopulationFit
     from cellpk.kinetics.nca import Metrics
     from cellpk.outcomes.cytokines import CytokineAssociation
     from cellpk.outcomes.exposure_response import ExposureResponse
@@ -70,6 +71,8 @@ class Material:
         One for each cytokine and exposure.
     omitted : mapping of str to tuple of str
         By section: what could not be done, and why.
+    population : PopulationFit or None
+        Its population fit.
 
     Examples
     --------
@@ -85,6 +88,7 @@ class Material:
     responses: "tuple[ExposureResponse, ...]" = ()
     cytokines: "tuple[CytokineAssociation, ...]" = ()
     omitted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    population: "PopulationFit | None" = None
 
     @property
     def settings(self) -> dict[str, Any]:

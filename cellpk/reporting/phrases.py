@@ -22,6 +22,11 @@ SENTENCES = {
     "the model's between-patient distribution as prior; {never} never expanded, "
     "{refused} with too few samples. {converged} of {fitted} fits converged.",
     "failed": "In {failed} patients the fit failed; the table says why.",
+    "population": "Model {model}, fitted to all patients together ({method}): "
+    "{patients} patients, {samples} samples of {assays}, {below} of them by limits "
+    "only. -2 log likelihood {deviance}, {estimates} estimates.",
+    "population_converged": "The population fit converged.",
+    "population_not_converged": "The population fit has NOT converged: {why}.",
     "odds": "{outcome} against {exposure} ({assay}): odds ratio {ten} (95% credible "
     "interval {ten_low} to {ten_high}) per 10-fold and {two} ({two_low} to {two_high}) "
     "per 2-fold exposure; Pr(slope > 0) {positive}; {events} events in {n} patients.",

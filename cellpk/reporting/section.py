@@ -22,12 +22,13 @@ from cellpk.reporting.tables.record import inputs
 
 if TYPE_CHECKING:
     from cellpk.fit.individual.result import IndividualFits
+    from cellpk.fit.population.result import PopulationFit
     from cellpk.kinetics.nca import Metrics
     from cellpk.outcomes.cytokines import CytokineAssociation
     from cellpk.outcomes.exposure_response import ExposureResponse
     from cellpk.study.study import Study
 
-    Result = ExposureResponse | CytokineAssociation
+    Result = PopulationFit | ExposureResponse | CytokineAssociation
 
 _CHOICES = ("study", "analysis", "metrics", "limits")
 
@@ -202,7 +203,8 @@ class Report:
         )
         return (
             f"Report {self._about.id}: {len(made.study.patients)} patients, {fitted} "
-            f"individual fits, {len(made.responses)} exposure-response and "
+            f"individual fits, {'a population fit, ' * (made.population is not None)}"
+            f"{len(made.responses)} exposure-response and "
             f"{len(made.cytokines)} cytokine associations"
         )
 
@@ -240,11 +242,12 @@ class Report:
     def _found(self) -> dict[str, Any]:
         """Return what the manifest says of fits and results."""
         material = self.material
-        fits = material.fits
+        fits, fitted = material.fits, material.population
         states = ["patient", "status", "method", "converged"]
         return {
             "fits": [] if fits is None else manifest.records(fits.table[states]),
             "not_fitted": [] if fits is None else manifest.records(fits.failed),
+            "population": None if fitted is None else _population(fitted),
             "results": [
                 {
                     **manifest.records(result.table)[0],
@@ -273,11 +276,11 @@ def report(
         Its metrics.
     fits : IndividualFits, optional
         Its individual fits.
-    *results : ExposureResponse or CytokineAssociation
-        What exposure goes with, in the order of printing.
+    *results : PopulationFit, ExposureResponse or CytokineAssociation
+        A population fit, and what exposure goes with, in the order of printing.
     omitted : mapping, optional
         What could not be done and why, by section: ``"kinetics"``, ``"fits"``,
-        ``"responses"``, ``"cytokines"``.
+        ``"population"``, ``"responses"``, ``"cytokines"``.
 
     Returns
     -------
@@ -287,7 +290,8 @@ def report(
     Raises
     ------
     DataError
-        If a result is of a kind that the report has no section for.
+        If a result is of a kind that the report has no section for, or there are two
+        population fits.
 
     Examples
     --------
@@ -299,15 +303,20 @@ def report(
     Report study: 1 patients, 0 individual fits, 0 exposure-response and 0 cytokine
     associations
     """
+    from cellpk.fit.population.result import PopulationFit
     from cellpk.outcomes.cytokines import CytokineAssociation
     from cellpk.outcomes.exposure_response import ExposureResponse
 
-    kinds = (ExposureResponse, CytokineAssociation)
+    kinds = (PopulationFit, ExposureResponse, CytokineAssociation)
     for result in results:
         if not isinstance(result, kinds):
             what = "the report has no section for this result"
             known = " or ".join(kind.__name__ for kind in kinds)
             raise DataError(Problem(what, f"Give {known}.", value=repr(result)))
+    fitted = [each for each in results if isinstance(each, PopulationFit)]
+    if len(fitted) > 1:
+        what = "the report has one section on a population fit"
+        raise DataError(Problem(what, "Give one fit.", value=repr(fitted[1])))
     return Report(
         Material(
             study,
@@ -316,8 +325,22 @@ def report(
             tuple(each for each in results if isinstance(each, ExposureResponse)),
             tuple(each for each in results if isinstance(each, CytokineAssociation)),
             omitted or {},
+            fitted[0] if fitted else None,
         )
     )
+
+
+def _population(fit: "PopulationFit") -> dict[str, Any]:
+    """Return what the manifest says of a population fit."""
+    return {
+        "model": fit.model.name,
+        "method": fit.method,
+        "seed": fit.seed,
+        "converged": fit.converged,
+        "doubts": list(fit.doubts),
+        "criteria": {name: float(x) for name, x in fit.criteria.items()},
+        "left_out": manifest.records(fit.left_out),
+    }
 
 
 def _written(path: Path, text: str) -> Path:

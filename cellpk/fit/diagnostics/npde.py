@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellpk.fit.diagnostics.predictions import normal_share, predictions
+from cellpk.fit.diagnostics.rows import reported
 from cellpk.fit.diagnostics.trials import Trials, simulate_trials
 from cellpk.fit.population.result import PopulationFit
 
@@ -120,7 +121,7 @@ def _scores(trials: Trials, rng: np.random.Generator) -> Array:
     The observed ones are the first row.
     """
     rows = trials.rows
-    state = np.vstack([rows["state"].to_numpy(object), trials.states])
+    state = np.vstack([reported(rows), trials.states])
     group = np.select([state == name for name in ORDER], range(len(ORDER)))
     level = np.vstack([rows["level"].to_numpy(float), trials.readings])
     level = np.where(state == "quantified", level, 0.0)

@@ -110,7 +110,7 @@ def predictions(fit: PopulationFit, *, seed: int = 1) -> pd.DataFrame:
         level = np.where(nothing, 0.0, np.exp(found.log_level))
         curve = in_sds(found.log_level, one.said, error)
         share = rng.random(one.times.shape)
-        score = normal_score(curve.low, curve.high, error.bell, share)
+        score = normal_score(curve.low, curve.high, error.bell, share=share)
         # Of cells that never expanded no level is expected: below is all there is.
         score = np.where(nothing, normal_share(share), score)
         rows = sample_rows(fit.data, fit.study, one)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from cellpk.errors import FitError, nearest
 from cellpk.fit.data import FitData
 from cellpk.fit.series import Series
+from cellpk.study.limits import states
 from cellpk.study.study import Study
 from cellpk.study.units import factor
 
@@ -81,6 +82,37 @@ def sample_rows(data: FitData, study: Study, series: Series) -> pd.DataFrame:
     own = pd.concat([used, series.left_out], ignore_index=True)
     rows = own[[*_COLUMNS, *LIMITS, "limit_assumed", "left_out"]].copy()
     rows[["level", *LIMITS]] *= size
-    usual = rows["lloq"].mode()
-    rows["lloq"] = rows["lloq"].fillna(usual.iloc[0] if len(usual) else np.nan)
+    unknown = rows["lloq"].isna()
+    if not unknown.all():
+        usual = rows["lloq"].mode().iloc[0]
+        assumed = rows.loc[rows["lloq"] == usual, "limit_assumed"].iloc[0]
+        rows.loc[unknown, ["lloq", "limit_assumed"]] = usual, assumed
     return rows.assign(unit=series.unit)
+
+
+def reported(rows: pd.DataFrame) -> NDArray[np.object_]:
+    """Return the state of samples by the limits that simulated samples have, too.
+
+    A level that is reported although it is below the limit of quantification counts as
+    below: a simulated one would not be reported.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Used samples, as from :func:`sample_rows`.
+
+    Returns
+    -------
+    ndarray of str, shape (samples,)
+
+    Examples
+    --------
+    >>> reported(pd.DataFrame({"state": ["quantified", "quantified", "below"],
+    ...     "level": [20.0, 80.0, np.nan], "lloq": 50.0, "llod": np.nan,
+    ...     "uloq": np.nan})).tolist()
+    ['below', 'quantified', 'below']
+    """
+    known = rows["state"].to_numpy(object)
+    limits = {name: rows[name].to_numpy(float) for name in LIMITS}
+    by_limits = states(rows["level"].to_numpy(float), **limits)
+    return np.where(known == "quantified", by_limits, known)

@@ -46,7 +46,7 @@ def in_sds(log_level: Array, said: Evidence, error: ResidualError) -> Standardis
     return standardise(log_level, every, error.kind, values=values)
 
 
-def normal_score(low: Array, high: Array, bell: Bell, share: ArrayLike) -> Array:
+def normal_score(low: Array, high: Array, bell: Bell, *, share: ArrayLike) -> Array:
     """Return samples as standard normal numbers (randomised quantile residuals).
 
     Parameters
@@ -73,7 +73,7 @@ def normal_score(low: Array, high: Array, bell: Bell, share: ArrayLike) -> Array
     --------
     >>> from cellpk.fit.bell import Normal
     >>> ends = np.array([1.5, -1e100]), np.array([1.5, 0.0])
-    >>> normal_score(*ends, Normal(), [0.5, 0.5]).round(4)      # 0.5 of P(below 0)
+    >>> normal_score(*ends, Normal(), share=[0.5, 0.5]).round(4)
     array([ 1.5   , -0.6745])
     """
     from scipy.special import ndtri_exp

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cellpk.fit.diagnostics.bins import binned
 from cellpk.fit.diagnostics.predictions import predictions
-from cellpk.fit.diagnostics.rows import place_of
+from cellpk.fit.diagnostics.rows import place_of, reported
 from cellpk.fit.diagnostics.trials import Trials, simulate_trials
 from cellpk.fit.population.result import PopulationFit
 
@@ -130,7 +130,7 @@ def vpc(
     if corrected:
         factor = _factor(samples["pred"].to_numpy(), bin_of)
         observed, simulated = observed * factor, simulated * factor
-    shown = np.where(samples["state"].eq("quantified"), observed, np.nan)
+    shown = np.where((observed > 0) & np.isfinite(observed), observed, np.nan)
     percentiles, below = _compared(samples["time"], bin_of, observed, simulated)
     return Vpc(
         percentiles=percentiles,
@@ -148,8 +148,8 @@ def _ordered(samples: pd.DataFrame, trials: Trials) -> tuple[Array, Array]:
         level = np.where((state == "below") | (state == "detected"), 0.0, level)
         return np.where(state == "above", np.inf, level)
 
-    level, state = samples["level"].to_numpy(float), samples["state"].to_numpy(object)
-    return cut(level, state), cut(trials.readings, trials.states)
+    level = samples["level"].to_numpy(float)
+    return cut(level, reported(samples)), cut(trials.readings, trials.states)
 
 
 def _factor(predicted: Array, bin_of: NDArray[np.intp]) -> Array:

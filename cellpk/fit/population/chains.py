@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cellpk.fit.population.lots import Lots
 from cellpk.fit.population.state import Errors, Sampled, State
 
 Array = NDArray[np.float64]
@@ -36,7 +37,8 @@ class Steps:
         Moves in an iteration: drawn anew from the distribution between patients, along
         one parameter after the other, and along all of them.
     draws : int
-        Draws of each patient behind the likelihood and the standard errors.
+        Draws of each patient behind the likelihood and the standard errors; as many
+        more where there are few patients.
 
     Examples
     --------
@@ -55,6 +57,9 @@ class Steps:
 
 class Chains:
     """Draws of every patient's parameters given her samples, and their moments.
+
+    ``mean`` and ``square`` are of the parameters, ``own_mean`` and ``own_square`` of
+    these less what the patient's lot adds.
 
     Parameters
     ----------
@@ -85,18 +90,25 @@ class Chains:
         self.rng = rng
         patients, size = len(self.data.patients), len(self.structure.names)
         number = max(1, math.ceil(ENOUGH / patients))
+        self._shift: Array | float = 0.0
         self.theta = self._fresh(start, number)
         self.levels = self.data.levels(self.theta)
         self.expanded = np.ones((number, patients), bool)
         self.mean = np.zeros((patients, size))
         self.square = np.zeros((patients, size, size))
         self.expanded_share = 1.0
+        self.lots = self.structure.lots
+        self.own_mean, self.own_square = self.mean.copy(), self.square.copy()
+        self.lot_square = np.square(start.lot_sd)
+        self.lot_mean = np.zeros_like(start.lot_sd)
         self._reach = 0.5 * np.sqrt(np.diag(start.omega))
         self._scale = 0.5
 
     def move(self, state: State, steps: Steps) -> None:
         """Move all chains under new estimates."""
         self._likelihood = self.data.log_likelihood(self.levels, state.errors)
+        if self.lots:
+            self._draw_lots(self.lots, state)
         self._prior = self._log_prior(self.theta, state)
         if state.never:
             self._classify(state.never)
@@ -111,9 +123,16 @@ class Chains:
 
     def remember(self, gain: float) -> None:
         """Mix the moments of the present draws into those of earlier ones."""
-        square = np.einsum("cip,ciq->ipq", self.theta, self.theta) / len(self.theta)
-        self.mean += gain * (self.theta.mean(0) - self.mean)
+        mean, square = _moments(self.theta)
+        self.mean += gain * (mean - self.mean)
         self.square += gain * (square - self.square)
+        if self.lots:
+            mean, square = _moments(self.theta - self._shift)
+            now = self._effects.mean((0, 1)), np.square(self._effects).mean((0, 1))
+            self.lot_mean = self.lot_mean + gain * (now[0] - self.lot_mean)
+            self.lot_square = self.lot_square + gain * (now[1] - self.lot_square)
+        self.own_mean += gain * (mean - self.own_mean)
+        self.own_square += gain * (square - self.own_square)
         self.expanded_share += gain * (self.expanded.mean() - self.expanded_share)
 
     def error_slopes(self, errors: Errors) -> tuple[Array, Array]:
@@ -139,9 +158,9 @@ class Chains:
 
     def _fresh(self, state: State, number: int) -> Array:
         """Draw parameters from the distribution between patients."""
-        means = self.structure.means(state.beta)
+        means = self.structure.means(state.beta) + self._shift
         root = np.linalg.cholesky(state.omega)
-        return means + self._normal((number, *means.shape)) @ root.T
+        return means + self._normal((number, *means.shape[-2:])) @ root.T
 
     def _normal(self, shape: tuple[int, ...]) -> Array:
         return self.rng.standard_normal(shape)
@@ -173,10 +192,17 @@ class Chains:
         return float(went.mean())
 
     def _log_prior(self, theta: Array, state: State) -> Array:
-        away = theta - self.structure.means(state.beta)
+        away = theta - self.structure.means(state.beta) - self._shift
         return -0.5 * np.einsum(
             "cip,pq,ciq->ci", away, np.linalg.inv(state.omega), away
         )
+
+    def _draw_lots(self, lots: Lots, state: State) -> None:
+        """Draw what each lot adds, given the parameters of its patients."""
+        away = self.theta - self.structure.means(state.beta)
+        chance = {"sd": state.lot_sd, "rng": self.rng}
+        self._effects = lots.drawn(away, state.omega, **chance)
+        self._shift = lots.shift(self._effects, away.shape[-1])
 
     def _classify(self, never: float) -> None:
         """Draw who of those without a level never expanded."""
@@ -184,3 +210,8 @@ class Chains:
         chance = 1 / (1 + np.exp(-np.clip(odds, -700, 700)))
         draw = self.rng.random(odds.shape)
         self.expanded = ~(self.data.all_below & (draw < chance))
+
+
+def _moments(theta: Array) -> tuple[Array, Array]:
+    """Return means over chains of parameters and of their products."""
+    return theta.mean(0), np.einsum("cip,ciq->ipq", theta, theta) / len(theta)

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cellpk.errors import FitError
 from cellpk.fit.modes import Aim, Ends, descend
 from cellpk.fit.population.joint import JointData, JointErrors
-from cellpk.fit.population.layout import Layout
 from cellpk.fit.population.state import Sampled, State
 from cellpk.fit.population.switching import corners, moving
 
@@ -16,9 +14,6 @@ Array = NDArray[np.float64]
 
 BOUND = 8.0
 """Bounds of the search, in SDs between patients from the patient's own expectation."""
-
-KINDS = ("beta", "log_sd", "correlation", "error", "never")
-"""Kinds of estimates that modes and Laplace's approximation know."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +56,6 @@ def aim_at(
     held : ndarray of bool, shape (p,), optional
         Parameters without bounds, since they are not sought.
 
-    Raises
-    ------
-    FitError
-        Where the population has estimates of another kind than ``KINDS``, or a
-        parameter does not vary.
-
     Examples
     --------
     >>> import cellpk as ck
@@ -76,9 +65,11 @@ def aim_at(
     >>> aim.mean.shape, aim.precision.shape
     ((18, 6), (6, 6))
     """
-    _refuse(Layout(sampled.structure, state))
     assert isinstance(sampled.data, JointData)
     assert isinstance(state.errors, JointErrors)
+    own = np.ix_(sampled.structure.varies, sampled.structure.varies)
+    precision = np.zeros_like(state.omega)
+    precision[own] = np.linalg.inv(state.omega[own])
     sd = np.sqrt(np.diag(state.omega))
     wide = BOUND * sd if held is None else np.where(held, np.inf, BOUND * sd)
     mean = sampled.structure.means(state.beta)
@@ -86,24 +77,11 @@ def aim_at(
         sampled.data.data,
         state.errors.parts,
         mean,
-        np.linalg.inv(state.omega),
+        precision,
         low=mean - wide,
         high=mean + wide,
         reach=sd,
     )
-
-
-def _refuse(layout: Layout) -> None:
-    """Refuse what has no mode of the plain kind: a patient is one normal vector."""
-    parts = layout.parts()
-    other = [name for name in parts if name not in KINDS]
-    spread = parts["log_sd"]
-    if other or spread.stop - spread.start != len(layout.structure.names):
-        found = ", ".join(other) or "parameters without a spread between patients"
-        raise FitError(
-            f"conditional modes do not know of {found}",
-            todo="Use method='saem', and the patients' means and draws.",
-        )
 
 
 def modes_at(sampled: Sampled, state: State, starts: Array) -> Modes:
@@ -133,19 +111,22 @@ def modes_at(sampled: Sampled, state: State, starts: Array) -> Modes:
     >>> modes_at(sampled, start, np.empty((0, 18, 6))).theta.shape
     (18, 6)
     """
-    aim = aim_at(sampled, state)
-    ends = descend(aim, np.concatenate([aim.mean[None], starts]))
-    movers = moving(aim.data.model)
+    aim, varies = aim_at(sampled, state), sampled.structure.varies
+    starts = np.where(varies, np.concatenate([aim.mean[None], starts]), aim.mean)
+    ends = descend(aim, starts, held=np.broadcast_to(~varies, starts.shape))
+    movers = [i for i in moving(aim.data.model) if varies[i]]
     if len(movers) == 1:
-        ends = _with_corners(aim, ends, movers[0])
+        ends = _with_corners(aim, ends, movers[0], varies=varies)
     theta = ends.best
     here = aim.surroundings(theta)
-    size = theta.shape[-1]
-    constant = 0.5 * (np.linalg.slogdet(aim.precision)[1] - size * np.log(2 * np.pi))
-    return Modes(theta, here.curvature, constant - here.value)
+    own = aim.precision[np.ix_(varies, varies)]
+    constant = np.linalg.slogdet(own)[1] - len(own) * np.log(2 * np.pi)
+    return Modes(theta, here.curvature, constant / 2 - here.value)
 
 
-def _with_corners(aim: Aim, ends: Ends, mover: int) -> Ends:
+def _with_corners(
+    aim: Aim, ends: Ends, mover: int, *, varies: NDArray[np.bool_]
+) -> Ends:
     """Try the corners: the switch put at each sample, the other parameters free."""
     reach = 4 * aim.reach[mover]
     middle = ends.best[:, mover]
@@ -153,9 +134,9 @@ def _with_corners(aim: Aim, ends: Ends, mover: int) -> Ends:
     theta = np.repeat(ends.best[None], len(places), axis=0)
     known = np.isfinite(places)
     theta[..., mover] = np.where(known, places, middle)
-    held = np.zeros(theta.shape, bool)
-    held[..., mover] = True
-    tried = descend(aim, theta, held=held)
+    held = ~varies
+    held[mover] = True
+    tried = descend(aim, theta, held=np.broadcast_to(held, theta.shape))
     return Ends(
         np.concatenate([ends.theta, tried.theta]),
         np.concatenate([ends.value, tried.value]),

@@ -11,8 +11,6 @@ from cellpk.fit.population.estimates import Estimates
 
 Array = NDArray[np.float64]
 
-_Z = 1.959963984540054
-
 
 def derived_quantities(data: FitData, estimates: Estimates) -> pd.DataFrame:
     """Return derived quantities of the typical patient with their intervals.
@@ -31,7 +29,8 @@ def derived_quantities(data: FitData, estimates: Estimates) -> pd.DataFrame:
     -------
     DataFrame
         ``quantity``, ``value`` in ``unit``, ``low`` and ``high`` of its 95% interval:
-        by the delta method, on the log scale where the value is positive.
+        by the delta method, on the log scale where the value is positive. NaN where
+        it rests on a typical value that the samples do not tell.
 
     References
     ----------
@@ -51,11 +50,13 @@ def derived_quantities(data: FitData, estimates: Estimates) -> pd.DataFrame:
     model, size = data.model, len(data.model.free)
     units = quantity_units(data)
     beta = estimates.state.beta[:size]
-    covariance = estimates.covariance[:size, :size]
+    told = np.isfinite(estimates.standard_errors[:size])
+    covariance = np.where(np.outer(told, told), estimates.covariance[:size, :size], 0)
     rows = []
     for name, (value, slope) in model.quantities(beta).items():
-        error = np.sqrt(slope @ covariance @ slope)
-        low, high = _ends(float(value), float(error))
+        known = not slope[~told].any()
+        error = np.sqrt(slope @ covariance @ slope) if known else np.nan
+        low, high = _ends(float(value), float(estimates.quantile * error))
         rows.append((name, float(value), low, high, units[name]))
     columns = ["quantity", "value", "low", "high", "unit"]
     return pd.DataFrame(rows, columns=pd.Index(columns))
@@ -78,9 +79,9 @@ def quantity_units(data: FitData) -> Mapping[str, str]:
     return {name: unit.replace(own, one.unit) for name, unit in units.items()}
 
 
-def _ends(value: float, error: float) -> tuple[float, float]:
-    """Return the ends of an interval about a number with a standard error."""
+def _ends(value: float, reach: float) -> tuple[float, float]:
+    """Return the ends of an interval that reaches so far."""
     if value > 0:
-        times = np.exp(_Z * error / value)
+        times = np.exp(reach / value)
         return value / times, value * times
-    return value - _Z * error, value + _Z * error
+    return value - reach, value + reach

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from cellpk.fit.population.layout import Layout
+from cellpk.fit.population.layout import SPREAD, Layout
 from cellpk.fit.population.state import State
 
 Array = NDArray[np.float64]
@@ -16,6 +16,9 @@ SETTLED = 0.25
 
 APART = 2.0
 """How much -2 log L of runs from different starts may differ: so little is chance."""
+
+ILL = 1000.0
+"""Condition number beyond which the samples do not tell estimates apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +77,39 @@ class Estimates:
         return errors
 
     @cached_property
+    def quantile(self) -> float:
+        """Standard errors on either side of an estimate that its 95% interval reaches.
+
+        Of Student's t, with as many degrees of freedom as there are more patients than
+        parameters that vary between them, as PROC NLMIXED takes them. Of 12 patients
+        the normal 1.96 held the truth too rarely in simulated trials.
+        """
+        from scipy.special import stdtrit
+
+        structure = self.layout.structure
+        freedom = len(structure.design) - int(structure.varies.sum())
+        return float(stdtrit(max(1, freedom), 0.975))
+
+    @cached_property
+    def correlation(self) -> Array:
+        """Correlations of the estimates, without those at a bound."""
+        kept = ~np.array(self.at_bound)
+        covariance = self.covariance[np.ix_(kept, kept)]
+        errors = np.sqrt(np.diag(covariance))
+        return covariance / np.outer(errors, errors)
+
+    @property
+    def eigenvalues(self) -> Array:
+        """Eigenvalues of the correlations of the estimates, smallest first."""
+        return np.linalg.eigvalsh(self.correlation)
+
+    @property
+    def condition(self) -> float:
+        """Largest by smallest eigenvalue, as NONMEM and Monolix print it."""
+        values = self.eigenvalues
+        return float(values[-1] / values[0]) if values[0] > 0 else float("inf")
+
+    @cached_property
     def doubts(self) -> tuple[str, ...]:
         """Why the fit cannot be taken for converged; empty where it can."""
         names, found = self.layout.names, list(self.doubted)
@@ -90,9 +126,22 @@ class Estimates:
             found.append(
                 f"runs from other starts ended lower, by {self.apart:.1f} of -2 log L"
             )
+        if self.condition > ILL:
+            found.append(
+                f"the estimates depend on one another: their correlations have the "
+                f"condition number {self.condition:.0f}"
+            )
         found += [
-            f"{name} stands at a bound: these samples do not tell it"
+            f"{name} stands at a bound: these samples do not tell it{_todo(name)}"
             for name, stuck in zip(names, self.at_bound, strict=True)
             if stuck
         ]
         return tuple(found)
+
+
+def _todo(name: str) -> str:
+    """Say how to leave a spread out."""
+    if not name.startswith(SPREAD):
+        return ""
+    own = name.removeprefix(SPREAD)
+    return f"; without_spread=[{own!r}] holds the parameter the same in all patients"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import ceil
 from typing import Any, Literal
 
 import numpy as np
@@ -13,11 +14,14 @@ from cellpk.fit.data import FitData, fit_data
 from cellpk.fit.population.chains import Steps
 from cellpk.fit.population.covariates import structure_with
 from cellpk.fit.population.joint import JointData, JointErrors
+from cellpk.fit.population.laplace_search import laplace_maximum, laplace_search
 from cellpk.fit.population.layout import Layout
+from cellpk.fit.population.lots import Lots, lots_of
 from cellpk.fit.population.polish import Maximum, maximum
 from cellpk.fit.population.posteriors import posteriors_of
-from cellpk.fit.population.result import PopulationFit
+from cellpk.fit.population.result import METHODS, PopulationFit
 from cellpk.fit.population.saem import Course, saem
+from cellpk.fit.population.spread import Correlations, freed, which_vary
 from cellpk.fit.population.state import Sampled, State
 from cellpk.fit.population.structure import Structure
 from cellpk.fit.prior import prior_for
@@ -26,7 +30,11 @@ from cellpk.study.study import Study
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int, str], Any]
-Correlations = Literal["none", "full"] | Sequence[Sequence[str]]
+Method = Literal["saem", "laplace"]
+
+MANY = 90
+"""Patients whose draws together make the likelihood smooth enough: fewer patients have
+as many more draws each."""
 
 WIDER = 1.5
 """How many times wider than in the model patients are held to spread at the start."""
@@ -47,6 +55,9 @@ def fit_population(
     assays: str | Sequence[str] | Mapping[str, str] | None = None,
     covariates: Mapping[str, Sequence[str]] | None = None,
     correlations: Correlations = "none",
+    without_spread: Sequence[str] = (),
+    lots: Sequence[str] = (),
+    method: Method = "saem",
     steps: Steps | None = None,
     seed: int = 1,
     progress: Progress | None = None,
@@ -55,10 +66,14 @@ def fit_population(
 
     SAEM searches from several starts. From each end the likelihood, by importance
     sampling, is climbed to its maximum; the curvature at the highest gives the standard
-    errors. A sample below its limit enters by the probability to be there (M3), one
-    between two limits or above one likewise. Where every sample of some patients is
-    below its limit, cells may never have expanded in them: they are a class of its own,
-    whose share is estimated.
+    errors. Laplace's method (FOCE with interaction) climbs an approximation of the
+    likelihood instead; the likelihood itself is sampled at its end, and the fit is
+    doubted where its maximum is elsewhere.
+
+    A sample below its limit enters by the probability to be there (M3), one between two
+    limits or above one likewise. Where every sample of some patients is below its
+    limit, cells may never have expanded in them: they are a class of its own, whose
+    share is estimated.
 
     Parameters
     ----------
@@ -75,6 +90,14 @@ def fit_population(
     correlations : {"none", "full"} or sequence of groups
         Which parameters may be correlated between patients: a group of two names is a
         pair, one of more a block, in which all may be.
+    without_spread : sequence of str
+        Parameters that are the same in all patients but for their covariates. One that
+        the model holds fixed is estimated, too, where it is named here.
+    lots : sequence of str
+        Parameters (at most two) in which donor lots differ, besides their patients: a
+        second random effect, shared by those whose first infusion was of one lot.
+    method : {"saem", "laplace"}
+        How.
     steps : Steps, optional
         How long, and from how many starts.
     seed : int
@@ -94,8 +117,9 @@ def fit_population(
 
     References
     ----------
-    Kuhn E, Lavielle M. Comput Stat Data Anal 2005;49:1020-1038 (SAEM). Beal SL. J
-    Pharmacokinet Pharmacodyn 2001;28:481-504 (M3).
+    Kuhn E, Lavielle M. Comput Stat Data Anal 2005;49:1020-1038 (SAEM). Almquist J,
+    Leander J, Jirstrand M. J Pharmacokinet Pharmacodyn 2015;42:191-209 (Laplace). Beal
+    SL. J Pharmacokinet Pharmacodyn 2001;28:481-504 (M3).
 
     Examples
     --------
@@ -108,24 +132,21 @@ def fit_population(
     (['parameter', 'kind', 'value', 'unit'], 12)
     """
     asked = {"covariates": covariates, "correlations": correlations}
+    asked |= {"without_spread": list(without_spread), "lots": list(lots)}
     sampled, start = prepared(model, study, assays=assays, **asked)
     steps = _checked(steps or Steps())
-    courses = []
-    for run in range(steps.starts):
-        if progress is not None:
-            progress(run, steps.starts + 1, f"SAEM, start {run + 1}")
-        courses.append(_search(sampled, start, steps=steps, seed=(seed, run)))
-    if progress is not None:
-        progress(steps.starts, steps.starts + 1, "likelihood and standard errors")
-    best, apart = _best(sampled, courses, steps=steps, seed=seed)
+    if method not in METHODS:
+        raise FitError(f"method = {method!r}", todo=nearest(method, METHODS))
+    search = _laplace if method == "laplace" else _saem
+    best, apart, courses = search(sampled, start, steps, seed=seed, progress=progress)
     assert isinstance(sampled.data, JointData)
     data = sampled.data.data
     return PopulationFit(
-        model=model,
+        model=data.model,
         study=study,
         data=data,
         asked=asked | {"assays": assays},
-        method="saem",
+        method=method,
         seed=seed,
         units=_units(data),
         estimates=replace(best.estimates, apart=apart),
@@ -143,12 +164,14 @@ def prepared(
     assays: str | Sequence[str] | Mapping[str, str] | None = None,
     covariates: Mapping[str, Sequence[str]] | None = None,
     correlations: Correlations = "none",
+    without_spread: Sequence[str] = (),
+    lots: Sequence[str] = (),
 ) -> tuple[Sampled, State]:
     """Return what a population fit is about, and where it begins.
 
     Parameters
     ----------
-    model, study, assays, covariates, correlations
+    model, study, assays, covariates, correlations, without_spread, lots
         As for :func:`fit_population`.
 
     Returns
@@ -171,39 +194,30 @@ def prepared(
     >>> len(sampled.data.patients), start.never       # 3 of 18 were never quantified
     (18, 0.1)
     """
+    model = freed(model, without_spread)
     data = fit_data(model, study, assays=assays)
     patients = study.patients.set_index("patient").reindex(list(data.patients))
     structure = structure_with(
         model.free,
         patients.reset_index(),
         covariates or {},
-        correlated=_correlated(model.free, correlations),
+        correlated=which_vary(model.free, correlations, without_spread),
     )
+    if lots:
+        structure = replace(structure, lots=_lots(study, data, structure, lots))
     return Sampled(JointData(data), structure), _start(data, structure)
 
 
-def _correlated(
-    names: tuple[str, ...], groups: str | Sequence[Sequence[str]]
-) -> NDArray[np.bool_]:
-    """Return which parameters may be correlated."""
-    correlated = np.eye(len(names), dtype=bool)
-    if groups == "full":
-        return np.ones_like(correlated)
-    if groups == "none":
-        return correlated
-    if isinstance(groups, str) or any(isinstance(group, str) for group in groups):
-        todo = "Use 'none', 'full', or groups such as [('tmax', 'cmax')]."
-        raise FitError(f"correlations = {groups!r}", todo=todo)
-    for group in groups:
-        for name in group:
-            if name not in names:
-                raise FitError(f"no parameter {name!r}", todo=nearest(name, names))
-        if len(set(group)) < max(2, len(group)):
-            todo = "Name two parameters or more, each once."
-            raise FitError(f"correlations within {tuple(group)!r}", todo=todo)
-        places = [names.index(name) for name in group]
-        correlated[np.ix_(places, places)] = True
-    return correlated
+def _lots(
+    study: Study, data: FitData, structure: Structure, differ: Sequence[str]
+) -> Lots:
+    """Return who was given which lot."""
+    names = structure.names
+    for name, varies in zip(names, structure.varies, strict=True):
+        if name in differ and not varies:
+            found = f"{name} is in lots and in without_spread"
+            raise FitError(found, todo="Name it in one of them.")
+    return lots_of(study, data.patients, names=names, differ=differ)
 
 
 def _start(data: FitData, structure: Structure) -> State:
@@ -214,7 +228,8 @@ def _start(data: FitData, structure: Structure) -> State:
     beta[: len(structure.names)] = prior.centre
     errors = JointErrors(data.errors, tuple(each.assay for each in data.series))
     share = _NEVER if data.all_below.any() else 0.0
-    return State(beta, np.diag(spread**2), errors, share)
+    between = spread[structure.lots.places] / 2 if structure.lots else np.zeros(0)
+    return State(beta, np.diag(spread**2), errors, share, between)
 
 
 def _units(data: FitData) -> dict[str, str]:
@@ -233,19 +248,68 @@ def _checked(steps: Steps) -> Steps:
     return steps
 
 
-def _search(
-    sampled: Sampled, start: State, *, steps: Steps, seed: tuple[int, int]
-) -> Course:
-    """Run SAEM from the start, or from a place about it."""
+def _saem(
+    sampled: Sampled,
+    start: State,
+    steps: Steps,
+    *,
+    seed: int,
+    progress: Progress | None,
+) -> tuple[Maximum, float, Sequence[Course]]:
+    """Run SAEM from all starts, and climb from their ends."""
+    assert isinstance(sampled.data, JointData)
+    rough = replace(sampled, data=replace(sampled.data, tolerance=ROUGH))
+    courses = []
+    for run in range(steps.starts):
+        _tell(progress, run, steps, f"SAEM, start {run + 1}")
+        begin, rng = _begin(sampled, start, (seed, run))
+        courses.append(saem(rough, begin, rng=rng, steps=steps))
+    _tell(progress, steps.starts, steps, "likelihood and standard errors")
+    best, apart = _best(sampled, courses, steps=steps, seed=seed)
+    return best, apart, courses
+
+
+def _laplace(
+    sampled: Sampled,
+    start: State,
+    steps: Steps,
+    *,
+    seed: int,
+    progress: Progress | None,
+) -> tuple[Maximum, float, Sequence[Course]]:
+    """Climb Laplace's approximation from all starts, and sample at the highest end."""
+    ends = []
+    for run in range(steps.starts):
+        _tell(progress, run, steps, f"Laplace, start {run + 1}")
+        begin, rng = _begin(sampled, start, (seed, run))
+        ends.append(laplace_search(sampled, begin, rng=rng))
+    _tell(progress, steps.starts, steps, "likelihood and standard errors")
+    values = [end.value for end in ends]
+    best = laplace_maximum(
+        sampled,
+        ends[int(np.argmax(values))],
+        rng=np.random.default_rng([seed, 1]),
+        draws=steps.draws * ceil(MANY / len(sampled.data.patients)),
+    )
+    courses = [end.course for end in ends]
+    return best, 2 * (max(values) - min(values)), courses
+
+
+def _tell(progress: Progress | None, run: int, steps: Steps, text: str) -> None:
+    if progress is not None:
+        progress(run, steps.starts + 1, text)
+
+
+def _begin(
+    sampled: Sampled, start: State, seed: tuple[int, int]
+) -> tuple[State, np.random.Generator]:
+    """Return the start, or a place about it, and the chance of the run."""
     rng = np.random.default_rng(seed)
     beta, size = start.beta.copy(), len(sampled.structure.names)
     if seed[1]:
         away = np.sqrt(np.diag(start.omega)) * rng.standard_normal(size)
         beta[:size] += away / 2
-    begin = State(beta, start.omega, start.errors, start.never)
-    assert isinstance(sampled.data, JointData)
-    rough = replace(sampled, data=replace(sampled.data, tolerance=ROUGH))
-    return saem(rough, begin, rng=rng, steps=steps)
+    return replace(start, beta=beta), rng
 
 
 def _best(
@@ -256,14 +320,14 @@ def _best(
     A run that ended where the first one did is not climbed from again.
     """
     found: list[Maximum] = []
+    draws = steps.draws * ceil(MANY / len(sampled.data.patients))
     for run, course in enumerate(courses):
         if found and _together(
             found[0], Layout(sampled.structure, course.state).vector()
         ):
             continue
         rng = np.random.default_rng([seed, run, 1])
-        climb = {"rng": rng, "draws": steps.draws}
-        found.append(maximum(sampled, course, **climb))
+        found.append(maximum(sampled, course, rng=rng, draws=draws))
     values = [each.log_likelihood.sum() for each in found]
     return found[int(np.argmax(values))], float(2 * (max(values) - min(values)))
 
@@ -279,12 +343,13 @@ def _together(best: Maximum, vector: Array) -> bool:
 def _trace(
     courses: Sequence[Course], structure: Structure, start: State
 ) -> pd.DataFrame:
-    """Return what SAEM went through, one row per run and iteration."""
+    """Return what the search went through, one row per run and iteration."""
     names = [
         *structure.coefficients,
         *(f"{name} sd" for name in structure.names),
         *start.errors.names,
         "never expanded",
+        *Layout(structure, start).lot_names,
     ]
     frames = [
         pd.DataFrame(course.trace, columns=names).assign(

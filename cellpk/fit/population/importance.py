@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellpk.fit.population.layout import Layout
+from cellpk.fit.population.lot_integral import Grid, Joint, joint
+from cellpk.fit.population.lots import Lots
 from cellpk.fit.population.proposal import Proposal, about, fitted
-from cellpk.fit.population.state import Errors, Sampled, State
+from cellpk.fit.population.state import Sampled, State
 
 Array = NDArray[np.float64]
 
@@ -67,18 +69,41 @@ class Importance:
         draws: int = 1000,
     ) -> None:
         self.data, self.structure = sampled.data, sampled.structure
-        covariance = np.broadcast_to(state.omega, moments[1].shape)
+        self._varies = np.flatnonzero(self.structure.varies)
+        self._own = np.ix_(self._varies, self._varies)
+        mean, covariance = moments
+        mean, covariance = mean[:, self._varies], covariance[:, *self._own]
+        centre = self.structure.means(state.beta)
+        between = self._marginal(state)
         prior = Proposal(
-            np.ones((1, len(covariance))),
-            self.structure.means(state.beta)[None],
-            covariance[None],
+            np.ones((1, len(mean))),
+            centre[None, :, self._varies],
+            np.broadcast_to(between[self._own], (1, *covariance.shape)),
         )
-        self._known: dict[bytes, tuple[Array, Array]] = {}
-        proposal = about(*moments).beside(prior, _WIDE)
-        self.theta = proposal.draw(draws, rng)
-        self.proposed = proposal.log_density(self.theta)
+        self._known: dict[bytes, tuple[Array, Array, Array]] = {}
+        proposal = about(mean, covariance).beside(prior, _WIDE)
+        self.theta = np.tile(centre, (draws, 1, 1))
+        self.theta[..., self._varies] = drawn = proposal.draw(draws, rng)
+        self.proposed = proposal.log_density(drawn)
         self.levels = self.data.levels(self.theta)
         self._adapt(proposal, state, rng)
+        if self.structure.lots:
+            self._place_grid(self.structure.lots, state)
+
+    def _marginal(self, state: State) -> Array:
+        """Return the covariance between patients of different lots."""
+        between = state.omega.copy()
+        if self.structure.lots:
+            places = self.structure.lots.places
+            between[places, places] += state.lot_sd**2
+        return between
+
+    def _place_grid(self, lots: Lots, state: State) -> None:
+        """Put nodes where the lots are, as earlier nodes see it."""
+        shape = (len(lots.names), state.lot_sd.size)
+        self.grid = Grid.about(np.zeros(shape), np.broadcast_to(state.lot_sd, shape))
+        for _ in range(2):
+            self.grid = Grid.about(*self.lot_moments(state))
 
     def _adapt(
         self, proposal: Proposal, state: State, rng: np.random.Generator
@@ -88,42 +113,97 @@ class Importance:
         for _ in range(_AGAIN):
             levels = [level[:, rows] for level in self.levels]
             likelihood = data.log_likelihood(levels, state.errors)
-            logs = likelihood + self._log_prior(state, rows) - self.proposed[:, rows]
+            prior = self._log_prior(state, rows, self._marginal(state))
+            logs = likelihood + prior - self.proposed[:, rows]
             weights = _normalised(logs)
             poor = 1 / np.square(weights).sum(0) < _POOR * len(weights)
             if not poor.any():
                 break
             rows = rows[poor]
-            better = fitted(self.theta[:, rows], weights[:, poor])
+            theta = self.theta[:, rows]
+            better = fitted(theta[..., self._varies], weights[:, poor])
             proposal = proposal.of(np.flatnonzero(poor)).beside(better, _BETTER)
             data = self.data.of(rows)
-            theta = proposal.draw(len(weights), rng)
+            theta[..., self._varies] = drawn = proposal.draw(len(weights), rng)
             self.theta[:, rows] = theta
-            self.proposed[:, rows] = proposal.log_density(theta)
+            self.proposed[:, rows] = proposal.log_density(drawn)
             for old, new in zip(self.levels, data.levels(theta), strict=True):
                 old[:, rows] = new
 
-    def _log_prior(self, state: State, rows: NDArray[np.intp] | slice) -> Array:
+    def _log_prior(
+        self, state: State, rows: NDArray[np.intp] | slice, between: Array
+    ) -> Array:
         """Return the log density of some patients' draws between patients."""
         away = self.theta[:, rows] - self.structure.means(state.beta)[rows]
-        return _log_normal(away, np.linalg.cholesky(state.omega))
+        root = np.linalg.cholesky(between[self._own])
+        return _log_normal(away[..., self._varies], root)
 
-    def _of_errors(self, errors: Errors) -> tuple[Array, Array]:
-        """Return log likelihood and its slope by the errors; kept for the last ones."""
-        key = errors.logs.tobytes()
+    def _samples(self, state: State) -> tuple[Array, Array, Array]:
+        """Return log likelihood, its slope by the errors and by shared parameters.
+
+        Parameters without spread are not drawn: each patient has what is estimated,
+        and her levels follow. What was worked out last is kept.
+        """
+        shared, errors = ~self.structure.varies, state.errors
+        here = self.structure.means(state.beta)[:, shared]
+        key = errors.logs.tobytes() + here.tobytes()
         if key not in self._known:
+            if (self.theta[0][:, shared] != here).any():
+                self.theta[..., shared] = here
+                self.levels = self.data.levels(self.theta)
             likelihood = self.data.log_likelihood(self.levels, errors)
-            slope = self.data.error_gradient(self.levels, errors)
-            self._known = {key: (likelihood, slope)}
+            by_error = self.data.error_gradient(self.levels, errors)
+            by_shared = np.zeros((*likelihood.shape, 0))
+            if shared.any():
+                by_shared = self.data.score(self.theta, errors)[..., shared]
+            self._known = {key: (likelihood, by_error, by_shared)}
         return self._known[key]
 
     def log_weights(self, state: State) -> Array:
-        """Return log of likelihood times prior over proposal, (draws, patients)."""
-        likelihood, _ = self._of_errors(state.errors)
-        return likelihood + self._log_prior(state, slice(None)) - self.proposed
+        """Return log of likelihood times prior over proposal, (draws, patients).
+
+        The prior is that of a lot which adds nothing, where lots differ.
+        """
+        likelihood, _, _ = self._samples(state)
+        prior = self._log_prior(state, slice(None), state.omega)
+        return likelihood + prior - self.proposed
+
+    def _joint(self, lots: Lots, state: State) -> Joint:
+        """Return what is known of patients and lots together."""
+        return joint(
+            self.grid,
+            lots,
+            log_weights=self.log_weights(state),
+            away=self.theta - self.structure.means(state.beta),
+            inverse=self._inverse(state),
+            sd=state.lot_sd,
+            never=(state.never, self.data.all_below),
+        )
+
+    def _inverse(self, state: State) -> Array:
+        """Return the precision between patients; 0 where a parameter does not vary."""
+        inverse = np.zeros_like(state.omega)
+        inverse[self._own] = np.linalg.inv(state.omega[self._own])
+        return inverse
+
+    def lot_moments(self, state: State) -> tuple[Array, Array]:
+        """Return mean and SD of what each lot adds, given all samples, (L, d) each."""
+        if not self.structure.lots:
+            return np.zeros((0, 0)), np.zeros((0, 0))
+        chances = self._joint(self.structure.lots, state).chances[..., None]
+        mean = (chances * self.grid.nodes).sum(0)
+        square = (chances * np.square(self.grid.nodes - mean)).sum(0)
+        return mean, np.sqrt(square)
 
     def log_likelihood(self, state: State) -> Array:
-        """Return the log likelihood of each patient, shape (patients,)."""
+        """Return the log likelihood of each patient, shape (patients,).
+
+        Patients of one lot are not independent: each has an equal part of theirs.
+        """
+        lots = self.structure.lots
+        if lots:
+            parts = self._joint(lots, state).log_likelihood / lots.counts
+            return parts[lots.of]
         weights = self.log_weights(state)
         top = weights.max(0)
         curve = top + np.log(np.exp(weights - top).mean(0))
@@ -145,6 +225,10 @@ class Importance:
         expanded : ndarray, shape (patients,)
             1 but for patients without a level, where there is such a class.
         """
+        lots = self.structure.lots
+        if lots:
+            weights = self._joint(lots, state).weights
+            return weights / weights.sum(0), weights.sum(0)
         log_weights = self.log_weights(state)
         weights = np.exp(log_weights - log_weights.max(0))
         curve = log_weights.max(0) + np.log(weights.mean(0))
@@ -162,10 +246,12 @@ class Importance:
         """
         weights, _ = self.expected(state)
         theta = np.moveaxis(self.theta, 0, 1)
-        weighed = weights.T[..., None] * theta
-        mean = weighed.sum(1)
-        square = np.swapaxes(weighed, -1, -2) @ theta
-        return mean, square - mean[:, :, None] * mean[:, None, :]
+        weighed = weights.T[..., None]
+        mean = (weighed * theta).sum(1)
+        shared = ~self.structure.varies
+        mean[:, shared] = self.structure.means(state.beta)[:, shared]
+        away = theta - mean[:, None, :]
+        return mean, np.swapaxes(weighed * away, -1, -2) @ away
 
     def slope(self, layout: Layout, vector: Array) -> Array:
         """Return the slope of the log likelihood by the estimates (Fisher's identity).
@@ -180,30 +266,58 @@ class Importance:
         return self.slopes(layout, vector).sum(0)
 
     def slopes(self, layout: Layout, vector: Array) -> Array:
-        """Return the slope of each patient's log likelihood, (patients, estimates)."""
+        """Return the slope of each patient's log likelihood, (patients, estimates).
+
+        Of patients who share lots, that of each lot: (L, estimates).
+        """
         state, where = layout.state_at(vector), layout.parts()
+        lots = self.structure.lots
+        together = self._joint(lots, state) if lots else None
         weights, expanded = self.expected(state)
-        away = self.theta - self.structure.means(state.beta)
-        inverse = np.linalg.inv(state.omega)
-        pulled = np.moveaxis(away, 0, 1) @ inverse  # (patients, draws, p)
-        weighed = weights.T[..., None] * pulled
-        mean_pull = weighed.sum(1)
-        outer = np.swapaxes(weighed, -1, -2) @ pulled
-        by_omega = 0.5 * (outer - inverse)
-        _, by_error = self._of_errors(state.errors)
-        by_error = (weights[..., None] * by_error).sum(0)
-        slopes = np.empty((len(expanded), vector.size))
+        weights = weights * expanded
+        first, second = self._distances(state, weights, together)
+        inverse, varies = self._inverse(state), self._varies
+        pull = first @ inverse
+        _, by_error, by_shared = self._samples(state)
+        pull[:, ~self.structure.varies] = (weights[..., None] * by_shared).sum(0)
+        by_omega = 0.5 * (
+            inverse @ second @ inverse - expanded[:, None, None] * inverse
+        )
+        slopes = np.zeros((len(expanded), vector.size))
         design = self.structure.design
-        slopes[:, where["beta"]] = np.einsum("ipa,ip->ia", design, mean_pull)
-        slopes[:, where["log_sd"]] = 2 * (by_omega * state.omega).sum(-1)
+        slopes[:, where["beta"]] = np.einsum("ipa,ip->ia", design, pull)
+        slopes[:, where["log_sd"]] = 2 * (by_omega * state.omega).sum(-1)[:, varies]
         sd = np.sqrt(np.diag(state.omega))
         rows, columns = np.array(layout.pairs, int).reshape(-1, 2).T
         between = 2 * by_omega[:, rows, columns] * (sd[rows] * sd[columns])
         slopes[:, where["correlation"]] = between
-        slopes[:, where["error"]] = by_error
-        slopes *= expanded[:, None]
+        slopes[:, where["error"]] = (weights[..., None] * by_error).sum(0)
         slopes[:, where["never"]] = (1 - expanded - state.never)[:, None]
+        if lots and together:
+            slopes = lots.summed(slopes)
+            squares = together.chances[..., None] * np.square(self.grid.nodes)
+            slopes[:, where["log_lot_sd"]] = squares.sum(0) / state.lot_sd**2 - 1
         return slopes
+
+    def _distances(
+        self, state: State, weights: Array, together: Joint | None
+    ) -> tuple[Array, Array]:
+        """Return sums of distances from what is expected, and of their products.
+
+        Of each patient, over her draws; what her lot adds is expected of her.
+        """
+        away = np.moveaxis(self.theta - self.structure.means(state.beta), 0, 1)
+        weighed = weights.T[..., None] * away
+        first, second = weighed.sum(1), np.swapaxes(weighed, -1, -2) @ away
+        lots = self.structure.lots
+        if lots and together:
+            shift = lots.shift(self.grid.nodes, away.shape[-1])
+            cross = np.einsum("bip,biq->ipq", together.first, shift)
+            present = together.present[..., None] * shift
+            first = first - present.sum(0)
+            second = second - cross - np.swapaxes(cross, -1, -2)
+            second = second + np.einsum("bip,biq->ipq", present, shift)
+        return first, second
 
     def information(self, layout: Layout, vector: Array) -> Array:
         """Return the observed information: the curvature of -log L at the estimates."""

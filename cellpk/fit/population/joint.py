@@ -106,6 +106,11 @@ class JointData:
         found = self.data.levels(theta, tolerance=self.tolerance)
         return [each.log_level.copy() for each in found]
 
+    def score(self, theta: Array, errors: Errors) -> Array:
+        """Return the slope of the log likelihood by theta, (..., patients, p)."""
+        levels = self.data.levels(theta, gradient=True)
+        return self.data.score(levels, _parts(errors))
+
     def log_likelihood(self, levels: list[Array], errors: Errors) -> Array:
         """Return the log likelihood of each patient, shape (..., patients)."""
         return self.data.log_likelihood(_wrapped(levels), _parts(errors))

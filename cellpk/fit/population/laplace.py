@@ -23,6 +23,7 @@ from cellpk.fit.modes import Aim, Surroundings, descend
 from cellpk.fit.population.conditional import aim_at
 from cellpk.fit.population.joint import JointErrors
 from cellpk.fit.population.layout import Layout
+from cellpk.fit.population.places import Places
 from cellpk.fit.population.state import Sampled, State
 from cellpk.fit.residual_error import curvature, gradients
 
@@ -31,34 +32,6 @@ Array = NDArray[np.float64]
 _STEPS = 30
 _AWAY = 2e-3  # of an SD between patients, and of a log: differences of exact slopes
 _CLOSE = 0.1  # SDs: Newton's last step goes no further
-
-
-class Places(NamedTuple):
-    """Where the likelihood is approximated: at K nodes of N patients.
-
-    Parameters
-    ----------
-    theta : ndarray, shape (K, N, p)
-        Parameters; those that are not held are where the search for modes begins.
-    held : ndarray of bool, shape (p,)
-        Parameters that are integrated over; none, or one.
-    log_widths : ndarray, shape (K, N)
-        Logs of the weights of that integral; 0 where there is none.
-
-    Examples
-    --------
-    >>> Places._fields
-    ('theta', 'held', 'log_widths')
-    """
-
-    theta: Array
-    held: NDArray[np.bool_]
-    log_widths: Array
-
-    @property
-    def free(self) -> NDArray[np.intp]:
-        """Which parameters are not held."""
-        return np.flatnonzero(~self.held)
 
 
 class Approximation(NamedTuple):

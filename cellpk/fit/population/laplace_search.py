@@ -1,21 +1,19 @@
 """The maximum of Laplace's approximation, how sure it is, and how far it is off."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cellpk.errors import FitError
-from cellpk.fit.modes import descend
-from cellpk.fit.population.conditional import aim_at
 from cellpk.fit.population.estimates import Estimates
 from cellpk.fit.population.importance import Importance
-from cellpk.fit.population.laplace import Approximation, Places, approximated
+from cellpk.fit.population.laplace import Approximation, approximated
 from cellpk.fit.population.layout import Layout
+from cellpk.fit.population.places import Places, places_at
 from cellpk.fit.population.polish import Maximum, bounds
 from cellpk.fit.population.saem import Course
 from cellpk.fit.population.state import Sampled, State
-from cellpk.fit.population.switching import moving, nodes_along
 
 Array = NDArray[np.float64]
 
@@ -23,17 +21,34 @@ OFF = 0.5
 """How far Laplace's estimates may be from those of the likelihood itself: root mean
 square, in standard errors."""
 
-STARTS = 12
-"""Starts from which each patient's mode is sought."""
-
 _ROUNDS, _GAINED = 6, 0.02
-_LIGHT = 1e-3  # share of the likelihood that nodes may hold which are left out
 _AWAY = 0.05  # standard errors: differences of slopes
 
 
-def laplace_search(
-    sampled: Sampled, start: State, *, rng: np.random.Generator
-) -> tuple[Course, Places]:
+class End(NamedTuple):
+    """Where a search ended.
+
+    Parameters
+    ----------
+    course : Course
+        What the search went through; its trace has a row for each evaluation.
+    places : Places
+        The modes at its end.
+    value : float
+        The approximated log likelihood of all patients.
+
+    Examples
+    --------
+    >>> End._fields
+    ('course', 'places', 'value')
+    """
+
+    course: Course
+    places: Places
+    value: float
+
+
+def laplace_search(sampled: Sampled, start: State, *, rng: np.random.Generator) -> End:
     """Maximise Laplace's approximation of the likelihood of a population.
 
     Parameters
@@ -47,10 +62,8 @@ def laplace_search(
 
     Returns
     -------
-    Course
-        The same for the same generator. Its trace has a row for each evaluation.
-    Places
-        The modes at its end.
+    End
+        The same for the same generator.
 
     Raises
     ------
@@ -65,105 +78,25 @@ def laplace_search(
     >>> study = stein.simulate(8, design=ck.Design([4, 7, 14, 28]), seed=1).study()
     >>> sampled, start = prepared(stein, study)
     >>> chance = np.random.default_rng(1)
-    >>> course, places = laplace_search(sampled, start, rng=chance)
-    >>> before = approximated(sampled, start, places)
-    >>> after = approximated(sampled, course.state, places)
-    >>> bool(after.log_likelihood.sum() > before.log_likelihood.sum())
+    >>> end = laplace_search(sampled, start, rng=chance)
+    >>> before = approximated(sampled, start, end.places)
+    >>> bool(end.value > before.log_likelihood.sum())
     True
     """
-    state, trace = start, []
-    best = -np.inf
+    trace: list[Array] = []
+    end = _climbed(sampled, start, places_at(sampled, start, rng=rng), trace=trace)
     for _ in range(_ROUNDS):
-        places = places_at(sampled, state, rng=rng)
-        state, found = _climbed(sampled, state, places, trace=trace)
-        total = float(found.log_likelihood.sum())
-        if total < best + _GAINED:
+        state, before = end.course.state, end.value
+        end = _climbed(sampled, state, places_at(sampled, state, rng=rng), trace=trace)
+        if end.value < before + _GAINED:
             break
-        best = total
-    course = Course(state, *found.moments, np.array(trace))
-    return course, places._replace(theta=found.theta)
-
-
-def places_at(sampled: Sampled, state: State, *, rng: np.random.Generator) -> Places:
-    """Return where to approximate: at the modes, or at nodes along a switch.
-
-    Parameters
-    ----------
-    sampled : Sampled
-        The samples, and how parameters differ between patients.
-    state : State
-        Estimates of the population.
-    rng : numpy Generator
-        Chance of the starts from which modes are sought.
-
-    Raises
-    ------
-    FitError
-        Where two parameters or more move switches of the model.
-
-    Examples
-    --------
-    >>> import cellpk as ck
-    >>> from cellpk.fit.population.fit import prepared
-    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
-    >>> sampled, start = prepared(stein, ck.simulate_study(seed=1))
-    >>> places_at(sampled, start, rng=np.random.default_rng(1)).held.tolist()
-    [False, True, False, False, False, False]
-    """
-    aim = aim_at(sampled, state)
-    movers = moving(aim.data.model)
-    size = aim.mean.shape[-1]
-    if len(movers) > 1:
-        names = " and ".join(sampled.structure.names[i] for i in movers)
-        raise FitError(
-            f"{names} move switches of {aim.data.model.name}: corners of the "
-            "likelihood lie along both, where Laplace's approximation does not hold",
-            todo="Use method='saem'.",
-        )
-    away = aim.reach * rng.standard_normal((STARTS, *aim.mean.shape)) * 0.7
-    if not movers:
-        ends = descend(aim, aim.mean + np.concatenate([0 * away[:1], away]))
-        return Places(
-            ends.best[None], np.zeros(size, bool), np.zeros((1, len(aim.mean)))
-        )
-    return _along(sampled, state, movers[0], away=away)
-
-
-def _along(sampled: Sampled, state: State, mover: int, *, away: Array) -> Places:
-    """Return the nodes along a switch that matter, and the modes there."""
-    held = np.arange(away.shape[-1]) == mover
-    aim = aim_at(sampled, state, held)
-    nodes = nodes_along(aim.data, mover, aim.mean[:, mover], aim.reach[mover])
-    shape = (len(nodes.places), *aim.mean.shape)
-    still = np.broadcast_to(held, shape)
-    theta, value = np.empty(shape), np.full(shape[:-1], np.inf)
-    tried = [aim.mean, *(aim.mean + each for each in away[:2])]
-    for begin in tried:
-        start = np.where(held, nodes.places[..., None], begin)
-        ends = descend(aim, start, held=still)
-        better = ends.value < value
-        theta = np.where(better[..., None], ends.theta, theta)
-        value = np.where(better, ends.value, value)
-    places = Places(theta, held, nodes.log_widths)
-    return _heavy(places, approximated(sampled, state, places).weights)
-
-
-def _heavy(places: Places, weights: Array) -> Places:
-    """Return the nodes that matter: in each patient as many as in any."""
-    rows = np.argsort(-weights, axis=0, kind="stable")
-    sums = np.cumsum(np.take_along_axis(weights, rows, axis=0), axis=0)
-    rows = rows[: 1 + int((sums < 1 - _LIGHT).sum(0).max())]
-    return Places(
-        np.take_along_axis(places.theta, rows[..., None], axis=0),
-        places.held,
-        np.take_along_axis(places.log_widths, rows, axis=0),
-    )
+    return end
 
 
 def _climbed(
     sampled: Sampled, state: State, places: Places, *, trace: list[Array]
-) -> tuple[State, Approximation]:
-    """Climb, with the modes going along; return the end, and what is found there."""
+) -> End:
+    """Climb, with the modes going along."""
     from scipy.optimize import minimize
 
     layout = Layout(sampled.structure, state)
@@ -190,8 +123,10 @@ def _climbed(
         options={"maxiter": 100, "ftol": 1e-8},
     )
     state = layout.state_at(start + size * best.x)
+    found = approximated(sampled, state, places._replace(theta=found.theta))
+    course = Course(state, *found.moments, np.array(trace))
     places = places._replace(theta=found.theta)
-    return state, approximated(sampled, state, places)
+    return End(course, places, float(found.log_likelihood.sum()))
 
 
 def _rough_errors(slopes: Array) -> Array:
@@ -201,12 +136,7 @@ def _rough_errors(slopes: Array) -> Array:
 
 
 def laplace_maximum(
-    sampled: Sampled,
-    state: State,
-    places: Places,
-    *,
-    rng: np.random.Generator,
-    draws: int = 1000,
+    sampled: Sampled, end: End, *, rng: np.random.Generator, draws: int = 1000
 ) -> Maximum:
     """Say how sure estimates by Laplace's approximation are, and how far off.
 
@@ -217,10 +147,8 @@ def laplace_maximum(
     ----------
     sampled : Sampled
         The samples, and how parameters differ between patients.
-    state : State
+    end : End
         Where :func:`laplace_search` ended.
-    places : Places
-        The modes there.
     rng : numpy Generator
         Chance.
     draws : int
@@ -240,14 +168,15 @@ def laplace_maximum(
     >>> study = smooth.simulate(8, design=ck.Design([4, 7, 14, 28]), seed=1).study()
     >>> sampled, start = prepared(smooth, study)
     >>> chance = np.random.default_rng(1)
-    >>> course, places = laplace_search(sampled, start, rng=chance)
-    >>> best = laplace_maximum(sampled, course.state, places, rng=chance, draws=100)
+    >>> end = laplace_search(sampled, start, rng=chance)
+    >>> best = laplace_maximum(sampled, end, rng=chance, draws=100)
     >>> best.log_likelihood.shape
     (8,)
     """
-    here = approximated(sampled, state, places)
+    state = end.course.state
+    here = approximated(sampled, state, end.places)
     layout = Layout(sampled.structure, state)
-    estimates = _estimated(sampled, layout, places, here)
+    estimates = _estimated(sampled, layout, end.places, here)
     drawn = Importance(sampled, state, moments=here.moments, rng=rng, draws=draws)
     moments = drawn.moments(state)
     drawn = Importance(sampled, state, moments=moments, rng=rng, draws=draws)

@@ -11,13 +11,16 @@ from cellpk.fit.population.structure import Structure
 
 Array = NDArray[np.float64]
 
+SPREAD = "the spread of "
+"""What the name of a spread begins with."""
+
 
 @dataclass(frozen=True, eq=False)
 class Layout:
     """Where each estimate stands in one vector, and back.
 
     SDs between patients stand as logs, correlations as they are, residual errors as
-    logs, the share of those who never expanded as log odds.
+    logs, the share of those who never expanded as log odds, SDs between lots as logs.
 
     Parameters
     ----------
@@ -44,21 +47,30 @@ class Layout:
     def vector(self) -> Array:
         """Return the estimates as one vector."""
         sd = np.sqrt(np.diag(self.state.omega))
+        spread = np.log(sd[self.structure.varies])
         between = [self.state.omega[a, b] / (sd[a] * sd[b]) for a, b in self.pairs]
         never = self.state.never
         odds = [math.log(never / (1 - never))] if never else []
         return np.concatenate(
-            [self.state.beta, np.log(sd), between, self.state.errors.logs, odds]
+            [
+                self.state.beta,
+                spread,
+                between,
+                self.state.errors.logs,
+                odds,
+                np.log(self.state.lot_sd),
+            ]
         )
 
     def parts(self) -> dict[str, slice]:
         """Return where the kinds of estimates stand."""
         sizes = {
             "beta": len(self.structure.coefficients),
-            "log_sd": len(self.structure.names),
+            "log_sd": int(self.structure.varies.sum()),
             "correlation": len(self.pairs),
             "error": self.state.errors.logs.size,
             "never": 1 if self.state.never else 0,
+            "log_lot_sd": self.state.lot_sd.size,
         }
         ends = np.cumsum([0, *sizes.values()])
         return {
@@ -69,20 +81,35 @@ class Layout:
     def state_at(self, vector: Array) -> State:
         """Return the estimates that a vector stands for."""
         part = {name: vector[where] for name, where in self.parts().items()}
-        sd = np.exp(part["log_sd"])
+        varies = self.structure.varies
+        sd = np.zeros(varies.size)
+        sd[varies] = np.exp(part["log_sd"])
         correlation = np.eye(sd.size)
         for (a, b), value in zip(self.pairs, part["correlation"], strict=True):
             correlation[a, b] = correlation[b, a] = value
         never = 1 / (1 + math.exp(-part["never"][0])) if self.state.never else 0.0
         errors = self.state.errors.with_logs(part["error"])
-        return State(part["beta"], np.outer(sd, sd) * correlation, errors, never)
+        omega = np.outer(sd, sd) * correlation
+        return State(part["beta"], omega, errors, never, np.exp(part["log_lot_sd"]))
 
     @property
     def names(self) -> tuple[str, ...]:
         """What each estimate is called, in the order of the vector."""
         own = self.structure.names
         pairs = [f"correlation of {own[b]} and {own[a]}" for a, b in self.pairs]
-        spread = [f"the spread of {name}" for name in own]
+        spread = [
+            f"{SPREAD}{name}"
+            for name, varies in zip(own, self.structure.varies, strict=True)
+            if varies
+        ]
         share = ["never expanded"] if self.state.never else []
         errors = self.state.errors.names
-        return (*self.structure.coefficients, *spread, *pairs, *errors, *share)
+        fixed = self.structure.coefficients
+        return (*fixed, *spread, *pairs, *errors, *share, *self.lot_names)
+
+    @property
+    def lot_names(self) -> tuple[str, ...]:
+        """What the spreads between lots are called."""
+        lots = self.structure.lots
+        places = lots.places if lots else ()
+        return tuple(f"{self.structure.names[k]} between lots" for k in places)

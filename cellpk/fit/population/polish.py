@@ -1,6 +1,6 @@
 """From the end of a stochastic search to the maximum itself, and how sure it is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ SD_RANGE = (0.05, 20.0)
 """SDs between patients, on the transformed scale, between which one is sought: of
 log-normal parameters, patients who differ by less than 5% do not differ."""
 
-_ROUNDS = 6
+_ROUNDS = (1, 1, 1, 4, 4)  # times as many draws
 _FLAT, _LIFTED = 0.06, 0.3
 _FAR = 1.5  # standard errors that an estimate may move in one round
 
@@ -103,6 +103,7 @@ def maximum(
     chance = {"rng": rng, "draws": draws}
     best = _rounds(sampled, course, **chance)
     flat = np.sqrt(np.diag(best.state.omega)) < _FLAT
+    flat &= sampled.structure.varies
     if not flat.any():
         return best
     # A spread near 0 may be a trap: little there tells which way is up.
@@ -111,7 +112,7 @@ def maximum(
     omega = np.where(flat[:, None] | flat, 0.0, state.omega) + lifted
     mean, covariance = best.importance.moments(state)
     again = Course(
-        State(state.beta, omega, state.errors, state.never),
+        replace(state, omega=omega),
         mean,
         covariance + lifted,
         course.trace,
@@ -128,30 +129,53 @@ def _rounds(
     rng: np.random.Generator,
     draws: int,
 ) -> Maximum:
-    """Climb, draw anew, and climb again."""
+    """Climb, draw anew, and climb again.
+
+    What is doubted yet after some rounds is looked at with more draws.
+    """
     state, moments = course.state, (course.mean, course.covariance)
-    chance = {"rng": rng, "draws": draws}
-    found = Importance(sampled, state, moments=moments, **chance)
+    found = Importance(sampled, state, moments=moments, rng=rng, draws=draws)
     best: Maximum | None = None
-    for _ in range(_ROUNDS):
+    for times in _ROUNDS:
         state = _climbed(found, Layout(sampled.structure, state))
-        moments = found.moments(state)
-        found = Importance(sampled, state, moments=moments, **chance)
+        moments, many = found.moments(state), times * draws
+        found = Importance(sampled, state, moments=moments, rng=rng, draws=many)
         best = _concluded(found, Layout(sampled.structure, state))
-        if best.estimates.moved < SETTLED:
+        if best.estimates.moved < SETTLED and not best.estimates.untold:
             break
     assert best is not None
     return best
 
 
 def bounds(layout: Layout) -> list[tuple[float, float]]:
-    """Return between which values each estimate is sought."""
+    """Return between which values each estimate is sought.
+
+    Parameters
+    ----------
+    layout : Layout
+        Where each estimate stands.
+
+    Returns
+    -------
+    list of (float, float)
+        In the order of ``layout.vector()``.
+
+    Examples
+    --------
+    >>> from cellpk.fit.population.fit import prepared
+    >>> import cellpk as ck
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> sampled, start = prepared(stein, ck.simulate_study(seed=1))
+    >>> bounds(Layout(sampled.structure, start))[-1]       # log odds of a share
+    (-7.0, 7.0)
+    """
     kinds = {
         "beta": (-np.inf, np.inf),
         "log_sd": tuple(np.log(SD_RANGE)),
         "correlation": (-0.99, 0.99),
         "error": (np.log(1e-3), np.log(1e3)),
         "never": (-7.0, 7.0),
+        "log_lot_sd": tuple(np.log(SD_RANGE)),
     }
     return [
         kinds[name]
@@ -167,9 +191,11 @@ def _climbed(found: Importance, layout: Layout) -> State:
     low, high = np.array(bounds(layout)).T
     start = np.clip(layout.vector(), low, high)
 
+    own = np.ix_(layout.structure.varies, layout.structure.varies)
+
     def loss(vector: Array) -> tuple[float, Array]:
         state = layout.state_at(vector)
-        if np.linalg.eigvalsh(state.omega)[0] <= 0:
+        if np.linalg.eigvalsh(state.omega[own])[0] <= 0:
             return 1e12, np.zeros_like(vector)
         value = found.log_likelihood(state).sum()
         return -value, -found.slope(layout, vector)

@@ -1,6 +1,6 @@
 """What is known of each patient, once the population is estimated."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,9 @@ class Posteriors:
     effective : ndarray, shape (N,)
         How many independent draws the weighted ones behind all this were worth.
     log_likelihood : ndarray, shape (N,)
-        Log likelihood of her samples.
+        Log likelihood of her samples; patients of one lot have equal parts of theirs.
+    lot_mean, lot_sd : ndarray, shape (L, d)
+        What each donor lot adds; empty where lots do not differ.
 
     Examples
     --------
@@ -43,6 +45,8 @@ class Posteriors:
     expanded: Array
     effective: Array
     log_likelihood: Array
+    lot_mean: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    lot_sd: Array = field(default_factory=lambda: np.zeros((0, 0)))
 
 
 def posteriors_of(
@@ -78,6 +82,7 @@ def posteriors_of(
     """
     mean, covariance = found.moments(state)
     weights, expanded = found.expected(state)
+    lot_mean, lot_sd = found.lot_moments(state)
     return Posteriors(
         mean=mean,
         covariance=covariance,
@@ -85,6 +90,8 @@ def posteriors_of(
         expanded=expanded,
         effective=1 / np.square(weights).sum(0),
         log_likelihood=found.log_likelihood(state),
+        lot_mean=lot_mean,
+        lot_sd=lot_sd,
     )
 
 

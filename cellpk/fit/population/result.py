@@ -11,9 +11,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellpk.fit.data import FitData
+from cellpk.fit.population.conditional import Modes, modes_at
 from cellpk.fit.population.derived import derived_quantities
 from cellpk.fit.population.estimates import Estimates
+from cellpk.fit.population.joint import JointData
+from cellpk.fit.population.laplace import approximated
+from cellpk.fit.population.lots import FEW
+from cellpk.fit.population.places import places_at
 from cellpk.fit.population.posteriors import Posteriors
+from cellpk.fit.population.state import Sampled
 from cellpk.fit.store import Saveable
 from cellpk.model.model import Model
 from cellpk.model.parameters import SCALES
@@ -21,10 +27,11 @@ from cellpk.study.study import Study
 
 Array = NDArray[np.float64]
 
-METHODS = {"saem": "SAEM"}
+METHODS = {"saem": "SAEM", "laplace": "Laplace"}
 """How methods are called in sentences."""
 
-_Z = 1.959963984540054
+_MIDDLE_AND_ENDS = np.array([0.0, -1.0, 1.0])
+_STARTS = 8
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -77,12 +84,12 @@ class PopulationFit(Saveable):
         """One row per estimate.
 
         ``parameter``; ``kind`` (typical value, covariate effect, residual error,
-        share); ``value`` in ``unit``, with ``low`` and ``high`` of its 95% Wald
-        interval, which is symmetric on the parameter's own scale; ``rse`` (%). Of
-        typical values:
-        ``iiv_sd`` (SD between patients on that scale), ``iiv_var``, ``iiv_cv`` (%; of a
-        log-normal parameter, else NaN), ``iiv_rse`` (%) and ``shrinkage`` (%: of the SD
-        of the patients' means).
+        share, spread between lots); ``value`` in ``unit``, with ``low`` and ``high`` of
+        its 95% Wald interval (Student's t), symmetric on the parameter's own scale;
+        ``rse`` (%). Of typical values: ``iiv_sd`` (SD between patients on that scale),
+        ``iiv_var``, ``iiv_cv`` (%; of a log-normal parameter, else NaN), ``iiv_rse``
+        (%) and ``shrinkage`` (%: of the SD of the patients' means). Of one without
+        spread these are 0, the last two NaN.
         """
         rows = [*self._typical(), *self._others()]
         return pd.DataFrame(rows)
@@ -92,17 +99,51 @@ class PopulationFit(Saveable):
         """One row per patient: what is known of each parameter.
 
         ``patient``; per parameter its mean, given her samples, carried back to the
-        natural scale (``NAME``), and its SD on the parameter's own scale
-        (``NAME_sd``); ``expanded``, the chance that her cells expanded at all.
+        natural scale (``NAME``), its SD on the parameter's own scale (``NAME_sd``) and
+        its most probable value together with the others, the conditional mode
+        (``NAME_mode``); ``expanded``, the chance that her cells expanded at all.
         """
         known = self.posteriors
         mean, covariance = known.mean, known.covariance
-        natural = self.model.natural(mean)
+        natural, modes = self.model.natural(mean), self.model.natural(self.modes.theta)
         sd = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
         columns: dict[str, Array | list[str]] = {"patient": list(self.patients)}
         for i, name in enumerate(self.model.free):
-            columns |= {name: np.asarray(natural[name]), f"{name}_sd": sd[:, i]}
+            columns |= {
+                name: np.asarray(natural[name]),
+                f"{name}_sd": sd[:, i],
+                f"{name}_mode": np.asarray(modes[name]),
+            }
         return pd.DataFrame(columns | {"expanded": known.expanded})
+
+    @cached_property
+    def modes(self) -> Modes:
+        """Conditional modes of the patients (EBEs), on the transformed scale.
+
+        Sought from their means and some of their draws.
+        """
+        known = self.posteriors
+        starts = np.concatenate([known.mean[None], known.draws[:_STARTS]])
+        return modes_at(self._sampled, self.estimates.state, starts)
+
+    @property
+    def laplace_deviance(self) -> float:
+        """-2 log L by Laplace's approximation (FOCE), at these estimates.
+
+        Raises
+        ------
+        FitError
+            Where two parameters or more move switches of the model.
+        """
+        state = self.estimates.state
+        rng = np.random.default_rng([self.seed, 3])
+        places = places_at(self._sampled, state, rng=rng)
+        found = approximated(self._sampled, state, places)
+        return -2 * float(found.log_likelihood.sum())
+
+    @property
+    def _sampled(self) -> Sampled:
+        return Sampled(JointData(self.data), self.estimates.layout.structure)
 
     @cached_property
     def derived(self) -> pd.DataFrame:
@@ -114,6 +155,30 @@ class PopulationFit(Saveable):
         """
         return derived_quantities(self.data, self.estimates)
 
+    @cached_property
+    def lots(self) -> pd.DataFrame:
+        """One row per donor lot and parameter in which lots differ.
+
+        ``lot``, ``patients`` (how many were given it), ``parameter``; ``effect``, what
+        the lot adds on the parameter's own scale, given all samples, with its ``sd``;
+        ``shrinkage`` (%): of the SD of the effects, one number per parameter.
+        """
+        lots, known = self.estimates.layout.structure.lots, self.posteriors
+        rows: list[tuple[object, ...]] = []
+        for k, place in enumerate(lots.places if lots else ()):
+            assert lots is not None
+            name, between = self.model.free[place], self.estimates.state.lot_sd[k]
+            effects, errors = known.lot_mean[:, k], known.lot_sd[:, k]
+            shrinkage = 100 * (1 - effects.std() / between)
+            rows += [
+                (lot, count, name, effect, error, shrinkage)
+                for lot, count, effect, error in zip(
+                    lots.names, lots.counts, effects, errors, strict=True
+                )
+            ]
+        columns = ["lot", "patients", "parameter", "effect", "sd", "shrinkage"]
+        return pd.DataFrame(rows, columns=columns)
+
     @property
     def log_likelihood(self) -> float:
         """Log likelihood, by importance sampling."""
@@ -124,13 +189,15 @@ class PopulationFit(Saveable):
         """-2 log L with its Monte Carlo error, AIC, BIC and the corrected BIC.
 
         The corrected BIC (Delattre et al. 2014) counts what varies between patients by
-        the number of patients, the rest by the number of samples.
+        the number of patients, the rest by the number of samples. Parameters without
+        spread are of the rest.
         """
         layout = self.estimates.layout
         parts = {name: w.stop - w.start for name, w in layout.parts().items()}
         number, deviance = sum(parts.values()), -2 * self.log_likelihood
         patients = np.log(len(self.patients))
-        random = number - parts["error"]
+        fixed = parts["error"] + int(layout.structure.shared.sum())
+        random = number - fixed
         return pd.Series(
             {
                 "deviance": deviance,
@@ -138,17 +205,23 @@ class PopulationFit(Saveable):
                 "parameters": number,
                 "aic": deviance + 2 * number,
                 "bic": deviance + patients * number,
-                "bicc": deviance
-                + patients * random
-                + np.log(self.n_samples) * parts["error"],
+                "bicc": deviance + patients * random + np.log(self.n_samples) * fixed,
             }
         )
+
+    @property
+    def estimate_correlations(self) -> pd.DataFrame:
+        """Correlations of the estimates; of those at a bound there are none."""
+        stuck = self.estimates.at_bound
+        every = zip(self.estimates.layout.names, stuck, strict=True)
+        names = [name for name, at_bound in every if not at_bound]
+        return pd.DataFrame(self.estimates.correlation, index=names, columns=names)
 
     @property
     def correlations(self) -> pd.DataFrame:
         """Correlations between the patients' parameters, on the transformed scales."""
         omega = self.estimates.state.omega
-        sd = np.sqrt(np.diag(omega))
+        sd = np.sqrt(np.where(np.diag(omega) > 0, np.diag(omega), np.nan))
         names = list(self.model.free)
         return pd.DataFrame(omega / np.outer(sd, sd), index=names, columns=names)
 
@@ -184,6 +257,17 @@ class PopulationFit(Saveable):
         return self.estimates.doubts
 
     @property
+    def cautions(self) -> tuple[str, ...]:
+        """What to bear in mind, though nothing speaks against the fit."""
+        lots = self.estimates.layout.structure.lots
+        if lots is None or len(lots.names) > FEW:
+            return ()
+        return (
+            f"the spread between lots rests on {len(lots.names)} lots: its interval "
+            "says little",
+        )
+
+    @property
     def converged(self) -> bool:
         """Whether nothing speaks against it."""
         return not self.doubts
@@ -211,10 +295,13 @@ class PopulationFit(Saveable):
         state, where = layout.state, layout.parts()
         away = mean - layout.structure.means(state.beta)
         errors, spread = self.estimates.standard_errors, np.sqrt(np.diag(state.omega))
-        rows = []
+        varies = layout.structure.varies
+        spread_errors = np.full(varies.size, np.nan)
+        spread_errors[varies] = errors[where["log_sd"]]
+        reach, rows = self.estimates.quantile * _MIDDLE_AND_ENDS, []
         for i, name in enumerate(self.model.free):
             row = self.model.parameters[name]
-            ends = state.beta[i] + np.array([0, -_Z, _Z]) * errors[i]
+            ends = state.beta[i] + reach * errors[i]
             scale = SCALES[row.scale]
             value, low, high = np.asarray(scale.back(ends), float)
             rows.append(
@@ -231,8 +318,10 @@ class PopulationFit(Saveable):
                     "iiv_cv": 100 * np.sqrt(np.expm1(spread[i] ** 2))
                     if row.scale == "log"
                     else np.nan,
-                    "iiv_rse": 100 * errors[where["log_sd"]][i],
-                    "shrinkage": 100 * (1 - away[:, i].std() / spread[i]),
+                    "iiv_rse": 100 * spread_errors[i],
+                    "shrinkage": 100 * (1 - away[:, i].std() / spread[i])
+                    if varies[i]
+                    else np.nan,
                 }
             )
         return rows
@@ -240,24 +329,36 @@ class PopulationFit(Saveable):
     def _others(self) -> list[dict[str, object]]:
         layout, errors = self.estimates.layout, self.estimates.standard_errors
         state, where = layout.state, layout.parts()
-        rows = []
+        ends, rows = self.estimates.quantile * _MIDDLE_AND_ENDS[1:], []
         size = len(layout.structure.names)
         for i, name in enumerate(layout.structure.coefficients[size:], size):
-            rows.append(_row(name, "covariate effect", state.beta[i], errors[i]))
+            value, error = state.beta[i], errors[i]
+            found = _row(name, "covariate effect", value, error)
+            rows.append(found | _between(value + ends * error))
         logs = zip(
             state.errors.names, state.errors.logs, errors[where["error"]], strict=True
         )
         for name, log, error in logs:
-            ends = np.exp(log + np.array([-_Z, _Z]) * error)
             found = _row(name, "residual error", np.exp(log), np.exp(log) * error)
-            rows.append(found | {"low": ends[0], "high": ends[1]})
+            rows.append(found | _between(np.exp(log + ends * error)))
         if state.never:
             (error,) = errors[where["never"]]
             logit = np.log(state.never / (1 - state.never))
-            ends = 1 / (1 + np.exp(-(logit + np.array([-_Z, _Z]) * error)))
             spread = state.never * (1 - state.never) * error
             found = _row("never_expanded", "share", state.never, spread)
-            rows.append(found | {"low": ends[0], "high": ends[1]})
+            rows.append(found | _between(1 / (1 + np.exp(-(logit + ends * error)))))
+        return rows + self._between_lots()
+
+    def _between_lots(self) -> list[dict[str, object]]:
+        layout = self.estimates.layout
+        errors = self.estimates.standard_errors[layout.parts()["log_lot_sd"]]
+        rows = []
+        for name, sd, error in zip(
+            layout.lot_names, layout.state.lot_sd, errors, strict=True
+        ):
+            found = _row(name, "spread between lots", sd, sd * error)
+            ends = self.estimates.quantile * _MIDDLE_AND_ENDS[1:]
+            rows.append(found | _between(sd * np.exp(ends * error)))
         return rows
 
 
@@ -268,6 +369,8 @@ def _row(name: str, kind: str, value: float, error: float) -> dict[str, object]:
         "value": float(value),
         "unit": "1",
         "rse": 100 * error / abs(value),
-        "low": value - _Z * error,
-        "high": value + _Z * error,
     }
+
+
+def _between(ends: Array) -> dict[str, object]:
+    return {"low": float(ends[0]), "high": float(ends[1])}

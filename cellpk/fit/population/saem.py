@@ -6,7 +6,7 @@ probability (M3), as do all others by their density; what maximises the likeliho
 the residual errors is followed by its gradient.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,15 @@ from cellpk.fit.population.state import Sampled, State
 
 Array = NDArray[np.float64]
 
+NARROW = 0.1
+"""SD to which a parameter without spread is annealed during the search."""
+
 ANNEALED = 0.95
 """Most that a variance may shrink to in a step of the first half of the search."""
 
 _MOST = 0.5
 _FEW = 1e-3
+_THIN = 0.01  # least SD between lots
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,14 +100,19 @@ def saem(
         state = _maximised(chains, state, gain=gain, free=2 * done >= steps.search)
         trace.append(state.numbers())
     spread = chains.square - chains.mean[:, :, None] * chains.mean[:, None, :]
-    return Course(state, chains.mean, spread, np.array(trace))
+    numbers = np.array(trace)
+    varies = chains.structure.varies
+    shared = np.flatnonzero(~varies) + len(state.beta)
+    numbers[:, shared] = 0.0
+    state = replace(state, omega=np.where(np.outer(varies, varies), state.omega, 0.0))
+    return Course(state, chains.mean, spread, numbers)
 
 
 def _maximised(chains: Chains, state: State, *, gain: float, free: bool) -> State:
     """Return the estimates that suit what is remembered."""
     structure = chains.structure
-    beta = structure.beta(chains.mean, state.omega)
-    omega = structure.omega(chains.mean, chains.square.sum(0), beta)
+    beta = structure.beta(chains.own_mean, state.omega)
+    omega = structure.omega(chains.own_mean, chains.own_square.sum(0), beta)
     slope, curvature = chains.error_slopes(state.errors)
     step = slope / np.maximum(curvature, 1e-3 * np.abs(slope) + 1e-12)
     step = gain * np.clip(step, -_MOST, _MOST)
@@ -111,7 +120,18 @@ def _maximised(chains: Chains, state: State, *, gain: float, free: bool) -> Stat
         least = ANNEALED * np.diag(state.omega)
         omega = np.diag(np.maximum(np.diag(omega), least))
         step = np.maximum(step, np.log(ANNEALED))
+    shared = ~structure.varies
+    before = np.diag(state.omega)[shared]
+    omega[shared, shared] = np.maximum(ANNEALED * before, NARROW**2)
     never = state.never
     if never:
         never = float(np.clip(1 - chains.expanded_share, _FEW, 1 - _FEW))
-    return State(beta, omega, state.errors.with_logs(state.errors.logs + step), never)
+    errors = state.errors.with_logs(state.errors.logs + step)
+    # What all lots add is of the typical value (parameter-expanded EM: Liu C, Rubin DB,
+    # Wu YN. Biometrika 1998;85:755-770).
+    lot_sd = np.sqrt(chains.lot_square - chains.lot_mean**2)
+    if structure.lots:
+        beta[structure.lots.places] += chains.lot_mean
+    if not free:
+        lot_sd = np.maximum(lot_sd, np.sqrt(ANNEALED) * state.lot_sd)
+    return State(beta, omega, errors, never, np.maximum(lot_sd, _THIN))

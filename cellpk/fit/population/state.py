@@ -1,6 +1,6 @@
 """What a population fit is about, and what it estimates at one moment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -50,6 +50,10 @@ class Data(Protocol):
         """Return log levels at the samples of each assay, (..., patients, n)."""
         ...
 
+    def score(self, theta: Array, errors: Errors) -> Array:
+        """Return the slope of the log likelihood by theta, (..., patients, p)."""
+        ...
+
     def log_likelihood(self, levels: list[Array], errors: Errors) -> Array:
         """Return the log likelihood of each patient, shape (..., patients)."""
         ...
@@ -89,26 +93,35 @@ class State:
     beta : ndarray, shape (q,)
         Typical values and effects of covariates, on the transformed scales.
     omega : ndarray, shape (p, p)
-        Covariance between patients.
+        Covariance between patients; rows of 0 where a parameter does not differ.
     errors : Errors
         Residual errors.
     never : float
         Share of patients in whom cells never expand; 0 where there is no such class.
+    lot_sd : ndarray, shape (d,)
+        SDs between donor lots; empty where lots do not differ.
 
     Examples
     --------
     >>> sorted(State.__annotations__)
-    ['beta', 'errors', 'never', 'omega']
+    ['beta', 'errors', 'lot_sd', 'never', 'omega']
     """
 
     beta: Array
     omega: Array
     errors: Errors
     never: float = 0.0
+    lot_sd: Array = field(default_factory=lambda: np.zeros(0))
 
     def numbers(self) -> Array:
-        """Return what a trace shows: coefficients, SDs, errors and the share."""
+        """Return what a trace shows: coefficients, SDs, errors, share and lots."""
         spread = np.sqrt(np.diag(self.omega))
         return np.concatenate(
-            [self.beta, spread, np.exp(self.errors.logs), [self.never]]
+            [
+                self.beta,
+                spread,
+                np.exp(self.errors.logs),
+                [self.never],
+                self.lot_sd,
+            ]
         )

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cellpk.fit.population.lots import Lots
+
 Array = NDArray[np.float64]
 
 
@@ -23,7 +25,10 @@ class Structure:
     coefficients : tuple of str
         The q coefficients: typical values first, by the name of their parameter.
     correlated : ndarray of bool, shape (p, p)
-        Which covariances are estimated; the diagonal always is.
+        Which covariances are estimated; the diagonal says which parameters differ
+        between patients at all.
+    lots : Lots, optional
+        Which patients share a donor lot, and in which parameters lots differ.
 
     Examples
     --------
@@ -36,6 +41,7 @@ class Structure:
     design: Array
     coefficients: tuple[str, ...]
     correlated: NDArray[np.bool_]
+    lots: Lots | None = None
 
     @classmethod
     def without_covariates(
@@ -61,6 +67,16 @@ class Structure:
         design = np.broadcast_to(np.eye(size), (patients, size, size))
         correlated = np.ones((size, size), bool) if full else np.eye(size, dtype=bool)
         return cls(names, design, names, correlated)
+
+    @property
+    def varies(self) -> NDArray[np.bool_]:
+        """Which parameters differ between patients by chance, shape (p,)."""
+        return np.diag(self.correlated)
+
+    @property
+    def shared(self) -> NDArray[np.bool_]:
+        """Which coefficients act on parameters without spread only, shape (q,)."""
+        return ~self.design[:, self.varies].any(axis=(0, 1))
 
     def means(self, beta: Array) -> Array:
         """Return what the parameters of each patient are expected to be.
@@ -118,6 +134,7 @@ class Structure:
         total = second - cross - cross.T + expected.T @ expected
         omega = np.where(self.correlated, total / len(mean), 0.0)
         apart = np.diag(np.diag(omega))
-        while np.linalg.eigvalsh(omega)[0] <= 0 and not np.allclose(omega, apart):
+        own = np.ix_(self.varies, self.varies)
+        while np.linalg.eigvalsh(omega[own])[0] <= 0 and not np.allclose(omega, apart):
             omega = (omega + apart) / 2  # pairs alone may contradict one another
         return omega

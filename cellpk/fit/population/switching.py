@@ -106,7 +106,8 @@ def corners(data: FitData, mover: int, ends: tuple[Array, Array]) -> Array:
     size = len(data.model.free)
     found: list[Array] = [np.empty(0)] * len(data.patients)
     for group in data.groups:
-        grid = np.linspace(*(end[group.rows] for end in ends), _GRID)
+        low, high = (end[group.rows] for end in ends)
+        grid = np.linspace(low, high, _GRID)
         theta = np.broadcast_to(data.model.typical, (*grid.shape, size)).copy()
         theta[..., mover] = grid
         switches = data.model.switch_times(theta, inputs=group.inputs)
@@ -133,7 +134,7 @@ def _meetings(grid: Array, switches: Array, times: Array) -> Array:
     return np.unique(places[np.isfinite(places)])
 
 
-def nodes_along(data: FitData, mover: int, mean: Array, sd: float) -> Nodes:
+def nodes_along(data: FitData, mover: int, mean: Array, *, sd: float) -> Nodes:
     """Return nodes of a rule that is exact in each piece between corners.
 
     Parameters
@@ -153,7 +154,7 @@ def nodes_along(data: FitData, mover: int, mean: Array, sd: float) -> Nodes:
     >>> from cellpk.fit.data import fit_data
     >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
     >>> data = fit_data(stein, ck.simulate_study(seed=1))
-    >>> nodes = nodes_along(data, 1, np.full(18, np.log(9.3)), 0.38)
+    >>> nodes = nodes_along(data, 1, np.full(18, np.log(9.3)), sd=0.38)
     >>> bool(np.allclose(np.exp(nodes.log_widths).sum(0), 9 * 0.38))
     True
     """

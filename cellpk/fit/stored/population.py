@@ -32,7 +32,10 @@ from cellpk.fit.store import Kind, register
 _SAID = ("moved", "at_bound", "untold", "apart", "deviance_error", "doubted")
 """What stands of the estimates besides numbers and covariance."""
 
-_KNOWN = ("mean", "covariance", "draws", "expanded", "effective", "log_likelihood")
+_KNOWN = (
+    *("mean", "covariance", "draws", "expanded", "effective", "log_likelihood"),
+    *("lot_mean", "lot_sd"),
+)
 """What is known of each patient."""
 
 
@@ -56,7 +59,7 @@ def members(fit: PopulationFit) -> Members:
         "never": state.never,
         "estimates": {name: getattr(estimates, name) for name in _SAID},
     }
-    numbers = {"beta": state.beta, "omega": state.omega}
+    numbers = {"beta": state.beta, "omega": state.omega, "lot_sd": state.lot_sd}
     numbers |= {"covariance": estimates.covariance}
     known = {name: getattr(fit.posteriors, name) for name in _KNOWN}
     return {
@@ -92,6 +95,7 @@ def restored(members: Members) -> PopulationFit:
         numbers["omega.npy"],
         _errors_of(start.errors, said["errors"]),
         said["never"],
+        numbers["lot_sd.npy"],
     )
     return PopulationFit(
         model=model,

@@ -23,8 +23,8 @@ SOLVER = (linear, esdirk, modes, timeline, integrate)
 """Modules that are compiled into every model."""
 
 STATES_PER_CHUNK = 1000
-"""States of all patients of a chunk: tens of milliseconds of work, since it takes ten to
-set threads to work."""
+"""States of all patients of a chunk: tens of milliseconds of work, since it takes ten
+to set threads to work."""
 
 SECONDS, SECONDS_PER_STATE = 8, 0.5
 """Time that numba takes, rough: 9 s for 2 states, 20 s for 23, on a machine of 2025."""

@@ -20,8 +20,21 @@ MARKS: dict[str, dict[str, Any]] = {
 """State of a sample to its mark; hollow marks are not measured levels."""
 
 
-def draw_samples(axes: "Axes", samples: pd.DataFrame, colour: str) -> None:
+def draw_samples(
+    axes: "Axes", samples: pd.DataFrame, colour: str, *, dense: bool = False
+) -> None:
     """Draw placed samples, one mark per state; hollow where no level was measured.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw.
+    samples : DataFrame
+        ``time``, ``shown`` and ``state``.
+    colour : str
+        Of the marks.
+    dense : bool
+        Whether many lie over one another: marks are small, and let others through.
 
     Examples
     --------
@@ -34,6 +47,8 @@ def draw_samples(axes: "Axes", samples: pd.DataFrame, colour: str) -> None:
     """
     for state, part in samples.groupby("state", sort=False):
         look = _look(MARKS[str(state)], colour)
+        if dense:
+            look |= {"markersize": 2.6, "markeredgewidth": 0.5, "alpha": 0.6}
         axes.plot(part["time"], part["shown"], zorder=3, clip_on=False, **look)
 
 

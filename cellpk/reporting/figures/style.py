@@ -181,6 +181,22 @@ def level_axis(axes: "Axes", values: np.ndarray, *, axis: str = "y") -> None:
         line.set_minor_locator(NullLocator())
 
 
+def thin_decades(axes: "Axes") -> None:
+    """Tick every other decade of a narrow horizontal axis of many.
+
+    Examples
+    --------
+    >>> figure, axes = sheet(3, 3, simulated=False)
+    >>> level_axis(axes[0, 0], np.array([1.0, 1e6]), axis="x")
+    >>> thin_decades(axes[0, 0])
+    >>> axes[0, 0].get_xticks().tolist()
+    [1.0, 100.0, 10000.0, 1000000.0]
+    """
+    low, high = (math.log10(end) for end in axes.get_xlim())
+    if high - low > 3.5:
+        axes.set_xticks(10.0 ** np.arange(math.ceil(low - 1e-9), high + 1e-9, 2))
+
+
 def decades(values: np.ndarray) -> tuple[float, float]:
     """Return the whole decades around all positive values.
 

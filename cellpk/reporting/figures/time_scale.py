@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellpk.reporting.figures.style import day_axis
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -54,6 +56,43 @@ def time_axis(axes: "Axes", days: np.ndarray) -> str:
     axes.set_xlim(*back(ends))
     axes.set_xticks(days[kept], [f"{day:g}" for day in days[kept]])
     axes.minorticks_off()
+    return scale
+
+
+def sampled_axis(axes: "Axes", days: np.ndarray, times: np.ndarray) -> str:
+    """Make a time axis that holds all samples, on which their days stand apart.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw.
+    days : ndarray
+        Days about which samples were taken, in ascending order.
+    times : ndarray
+        When they were taken.
+
+    Returns
+    -------
+    str
+        As :func:`time_axis`; a linear axis has its ticks at whole weeks.
+
+    Examples
+    --------
+    >>> from cellpk.reporting.figures.style import sheet
+    >>> figure, axes = sheet(3, 3, simulated=False)
+    >>> sampled_axis(axes[0, 0], np.array([6.0, 13, 20]), np.array([2.0, 6, 13, 20]))
+    ''
+    >>> axes[0, 0].get_xticks().tolist()
+    [0.0, 7.0, 14.0]
+    """
+    days = np.unique(np.round(days, 1))
+    first, last = float(np.min(times)), float(np.max(times))
+    if not _scale(days):
+        day_axis(axes, min(first, 0.0), last)
+        return ""
+    scale = time_axis(axes, days)
+    low, high = axes.get_xlim()
+    axes.set_xlim(min(low, first), max(high, last))
     return scale
 
 

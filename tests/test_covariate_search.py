@@ -1,0 +1,155 @@
+"""A search for covariates finds what acts, and takes chance for an effect rarely."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cellpk as ck
+from cellpk.fit.population.chains import Steps
+from cellpk.fit.population.trial import Effect, Trial, Trials
+
+DAYS = [3, 7, 10, 14, 21, 28, 60, 90, 180]
+QUICK = Steps(starts=1, search=120, average=60, draws=400)
+SHORT = Steps(starts=1, search=20, average=10, draws=100)
+COLUMNS = ["patient", "time", "assay", "level", "unit", "lloq", "state"]
+
+
+@pytest.fixture(scope="module")
+def stein():
+    return ck.load_model("stein_2019_tisagenlecleucel")
+
+
+def trial(stein, patients, *, seed, effect=0.0):
+    """Return a simulated trial in which log burden moves the log of cmax."""
+    rng = np.random.default_rng(seed)
+    design = ck.Design(DAYS, lloq=50.0)
+    study = stein.simulate(patients, design=design, seed=seed).study()
+    people = study.patients[["patient"]].assign(
+        burden=np.exp(rng.normal(0, 0.9, patients)),
+        age=rng.normal(60, 10, patients).round(),
+        sex=np.where(rng.random(patients) < 0.5, "F", "M"),
+        site=rng.choice(["A", "B", "C"], patients),
+        same=1.0,
+        asked=np.where(np.arange(patients) == 3, np.nan, 1.0 + np.arange(patients)),
+    )
+    moved = effect * np.log(people.set_index("patient")["burden"])
+    samples = study.samples
+    samples["level"] = samples["level"] * np.exp(samples["patient"].map(moved))
+    return ck.Study.from_frames(samples[COLUMNS], patients=people)
+
+
+@pytest.fixture(scope="module")
+def found(stein):
+    study = trial(stein, 40, seed=7, effect=0.8)
+    candidates = {
+        "cmax": ["log burden", "burden", "age", "sex", "same", "asked"],
+        "tmax": ["site"],
+    }
+    base = ck.fit_population(stein, study, steps=QUICK)
+    return ck.covariate_search(base, candidates=candidates, steps=QUICK)
+
+
+def test_the_covariate_that_acts_is_found_and_no_other(found):
+    assert found.effects == (("cmax", "log burden"),)
+    first = found.table.query("step == 1 and chosen").iloc[0]
+    assert (first["covariate"], first["df"]) == ("log burden", 1)
+    assert first["estimate"] == pytest.approx(0.8, abs=0.35)
+    row = found.fit.table.set_index("parameter").loc["log burden on cmax"]
+    assert row["low"] < 0.8 < row["high"]
+    assert row["low"] > 0.2
+    assert repr(found).endswith("backward at p < 0.01: log burden on cmax")
+
+
+def test_its_form_that_is_not_taken_is_not_tried_again(found):
+    tried = found.table.query("direction == 'forward' and covariate == 'burden'")
+    assert tried["step"].tolist() == [1]
+    assert tried["reason"].tolist() == ["another one was surer"]
+
+
+def test_the_drop_is_that_of_two_fits_and_surer(found):
+    """The difference of two whole fits tells the same, within their own errors."""
+    row = found.table.query("step == 1 and chosen").iloc[0]
+    fits = ck.compare({"plain": found.base, "burden": found.fit})
+    test = fits.tests.iloc[0]
+    assert abs(test["drop"] - row["drop"]) < 3 * np.hypot(test["error"], row["error"])
+    assert row["error"] < 0.5 * test["error"]
+
+
+def test_what_cannot_be_tested_is_a_row_with_a_reason(found):
+    reasons = found.table.query("step == 1").set_index("covariate")["reason"]
+    assert reasons["same"] == "it is the same in all patients"
+    assert reasons["asked"].startswith("the covariate is not known of 1 patients")
+    later = found.table.query("step > 1")["covariate"]
+    assert not {"same", "asked"} & set(later)
+
+
+def test_a_category_has_an_effect_for_each_but_one(found):
+    row = found.table.query("covariate == 'site'").iloc[0]
+    assert row["df"] == 2
+    assert np.isnan(row["estimate"])
+
+
+def test_backward_keeps_what_is_sure(found):
+    backward = found.table.query("direction == 'backward'")
+    row = backward[backward["covariate"] == "log burden"].iloc[-1]
+    assert not row["chosen"]
+    assert row["p"] < 0.01
+    forward = found.table.query("step == 1 and chosen").iloc[0]
+    assert row["drop"] == pytest.approx(forward["drop"], abs=2.0)
+
+
+def test_what_comes_in_weakly_goes_out_again(stein):
+    study = trial(stein, 25, seed=3)
+    asked = {"candidates": {"cmax": ["site"]}, "steps": QUICK}
+    base = ck.fit_population(stein, study, steps=QUICK)
+    found = ck.covariate_search(base, **asked, forward=0.999, backward=1e-6)
+    assert found.table["direction"].tolist() == ["forward", "backward"]
+    assert found.table["chosen"].tolist() == [True, True]
+    assert found.effects == ()
+    assert found.fit is base
+
+
+def test_the_same_seed_gives_the_same_table(stein):
+    study = trial(stein, 12, seed=4)
+    asked = {"candidates": {"cmax": ["sex"]}, "steps": SHORT}
+    one, same = (ck.covariate_search((stein, study), **asked) for _ in range(2))
+    pd.testing.assert_frame_equal(one.table, same.table, check_exact=True)
+
+
+def test_chance_of_the_draws_is_never_called_significant():
+    def tested(drop, error):
+        return Trial(Effect("cmax", "age"), None, drop, error, (0.3,))
+
+    assert tested(5.0, 0.2).significant(0.05)
+    assert not tested(5.0, 2.6).significant(0.05)
+    assert "leave an error of 2.6" in tested(5.0, 2.6).reason(0.05)
+    assert tested(4.0, 0.2).close(0.05)
+    assert not tested(5.0, 0.2).close(0.05)
+
+
+def test_unknown_names_are_told_all_at_once(stein):
+    study = trial(stein, 12, seed=4)
+    fit = ck.fit_population(stein, study, steps=SHORT)
+    with pytest.raises(ck.DataError, match=r"(?s)no such parameter.*no such covariate"):
+        ck.covariate_search(fit, candidates={"cmx": ["age"], "cmax": ["log aeg"]})
+    with pytest.raises(ck.DataError, match="one text"):
+        ck.covariate_search(fit, candidates={"cmax": "age"})
+    with pytest.raises(ck.FitError, match="forward = 5"):
+        ck.covariate_search(fit, candidates={"cmax": ["age"]}, forward=5)
+
+
+@pytest.mark.slow
+def test_without_an_effect_about_one_in_twenty_is_taken_for_one(stein):
+    """Of 40 trials of 24 patients with 3 candidates each."""
+    p = []
+    for seed in range(40):
+        study = trial(stein, 24, seed=100 + seed)
+        trials = Trials(
+            ck.fit_population(stein, study, steps=QUICK, seed=seed), draws=400, seed=1
+        )
+        place = trials.start()
+        for effect in (("cmax", "age"), ("tmax", "log burden"), ("alpha", "sex")):
+            tested, reason = trials.test(place, Effect(*effect))
+            assert tested is not None, reason
+            p.append(trials.surer(place, tested, 0.05).significant(0.05))
+    assert 0.01 <= np.mean(p) <= 0.11
