@@ -235,7 +235,9 @@ def test_curves_have_a_band_about_the_estimate(sparse):
 def test_a_curve_of_a_patient_without_fit_is_refused_with_the_reason():
     samples = measured("A", STEIN.typical, [14], rng=np.random.default_rng(1))
     fits = ck.fit_individuals(STEIN, study_of(samples))
-    with pytest.raises(ck.FitError, match=r"'A' has no fit.*1 quantified sample cannot hold"):
+    with pytest.raises(
+        ck.FitError, match=r"'A' has no fit.*1 quantified sample cannot hold"
+    ):
         fits.curve("A", [1, 2])
 
 

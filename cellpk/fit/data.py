@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from cellpk.fit.histories import read_histories
+from cellpk.fit.histories import Group, read_histories
 from cellpk.fit.residual_error import ResidualError, error_of, gradients, log_likelihood
 from cellpk.fit.series import Found, Series, read_series
-from cellpk.model.inputs import Inputs
 from cellpk.model.levels import Levels
 from cellpk.model.model import Model
 from cellpk.study.study import Study
@@ -20,45 +19,6 @@ Errors = Sequence[ResidualError]
 
 TOLERANCE = 1e-5
 """Error per step of a model without closed form: far below any residual SD."""
-
-
-@dataclass(frozen=True, eq=False)
-class Group:
-    """Patients for whom the model is solved in one call.
-
-    Parameters
-    ----------
-    rows : ndarray of int, shape (m,)
-        Which patients.
-    inputs : Inputs
-        Their covariates and infusions.
-
-    Examples
-    --------
-    >>> Group(np.array([0, 2]), Inputs()).rows.size
-    2
-    """
-
-    rows: NDArray[np.intp]
-    inputs: Inputs
-
-    def of(self, rows: NDArray[np.intp]) -> "Group | None":
-        """Return those of the group who are among some patients; None where none is.
-
-        Parameters
-        ----------
-        rows : ndarray of int, shape (n,)
-            Some of all patients; where they stand here are the new rows.
-        """
-        here = np.flatnonzero(np.isin(rows, self.rows))
-        if not here.size:
-            return None
-        own = np.searchsorted(self.rows, rows[here])
-        values = {
-            name: value[..., own] if np.ndim(value) else value
-            for name, value in self.inputs.fixed().items()
-        }
-        return Group(here, replace(self.inputs, values=values))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -86,7 +86,10 @@ def best_sizes(
     >>> best_sizes(data, levels, data.errors).shape
     (18, 1)
     """
-    patients, grid = len(data.patients), np.linspace(*np.log(within), _GRID)
+    patients, grid = (
+        len(data.patients),
+        np.linspace(np.log(within[0]), np.log(within[1]), _GRID),
+    )
     spared = np.broadcast_to(spared, (patients, len(errors)))
     found = np.empty((patients, len(errors)))
     for i, curve in enumerate(levels):
@@ -98,7 +101,10 @@ def best_sizes(
 
         wide = np.broadcast_to(grid[:, None], (len(grid), patients))
         place = gain(wide).argmax(0)
-        low, high = grid[np.maximum(place - 1, 0)], grid[np.minimum(place + 1, _GRID - 1)]
+        low, high = (
+            grid[np.maximum(place - 1, 0)],
+            grid[np.minimum(place + 1, _GRID - 1)],
+        )
         for _ in range(_HALVINGS):
             third = _GOLDEN * (high - low)
             left, right = low + third, high - third

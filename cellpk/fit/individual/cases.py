@@ -45,9 +45,7 @@ class Case(NamedTuple):
     reason: str
 
 
-def told(
-    model: Model, study: Study, assays: Assays
-) -> tuple[FitData, dict[str, str]]:
+def told(model: Model, study: Study, assays: Assays) -> tuple[FitData, dict[str, str]]:
     """Return the samples for a fit, without patients of whom something is missing.
 
     Parameters
@@ -140,8 +138,10 @@ def classify(data: FitData, asked: Question) -> tuple[Case, ...]:
     >>> [case.patient for case in cases if case.status == "never_expanded"]
     ['S12', 'S16', 'S18']
     """
-    used = sum(one.known.sum(-1) for one in data.series)
-    seen = sum((one.said.quantified & one.known).sum(-1) for one in data.series)
+    used, seen = np.zeros((2, len(data.patients)), int)
+    for one in data.series:
+        used += one.known.sum(-1)
+        seen += (one.said.quantified & one.known).sum(-1)
     expanded = _expanded(data, asked)
     cases = []
     for i, patient in enumerate(data.patients):
@@ -150,7 +150,9 @@ def classify(data: FitData, asked: Question) -> tuple[Case, ...]:
             status, reason = nothing_seen(int(used[i]), expanded[i])
         elif seen[i] < MIN_QUANTIFIED:
             status = "too_few_samples"
-            reason = f"{counted(int(seen[i]), 'quantified sample')} cannot hold a curve."
+            reason = (
+                f"{counted(int(seen[i]), 'quantified sample')} cannot hold a curve."
+            )
         cases.append(Case(patient, status, reason))
     return tuple(cases)
 

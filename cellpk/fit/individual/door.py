@@ -127,7 +127,9 @@ def question(
         ties = _ties(model, parameters)
         low, high = _bounds(ties, parameters, prior)
         given = _given(ties, parameters)
-    return Question(model, prior, ties, low, high, given=given, starts=starts, seed=seed)
+    return Question(
+        model, prior, ties, low, high, given=given, starts=starts, seed=seed
+    )
 
 
 def _ties(model: Model, parameters: "Parameters") -> Ties:
@@ -145,14 +147,19 @@ def _ties(model: Model, parameters: "Parameters") -> Ties:
         elif not one.vary:
             held[name] = _legal(model, name, one.value)
     ties = Ties(model, held, tied)
+    _check_known(model, tied)
+    if not ties.names:
+        raise FitError(f"no parameter of {model.name} varies", todo="Let one vary.")
+    return ties
+
+
+def _check_known(model: Model, tied: Mapping[str, Node]) -> None:
+    """Refuse expressions of what is no parameter of the model."""
     for name, node in tied.items():
         for other in names(node):
             if other not in model.parameters:
                 found = f"{name} = {node} names {other!r}"
                 raise FitError(found, todo=nearest(other, model.parameters))
-    if not ties.names:
-        raise FitError(f"no parameter of {model.name} varies", todo="Let one vary.")
-    return ties
 
 
 def _check_the_same(model: Model, name: str, one: Any) -> None:
@@ -301,9 +308,7 @@ def _parameters(aim: Aim, asked: Question, theta: Array) -> "Parameters":
     from lmfit import Parameters
 
     found, ties, rows = Parameters(), asked.ties, asked.model.parameters
-    low, high = (
-        np.broadcast_to(end, aim.mean.shape)[0] for end in (aim.low, aim.high)
-    )
+    low, high = (np.broadcast_to(end, aim.mean.shape)[0] for end in (aim.low, aim.high))
     for i, (name, inner) in enumerate(
         zip(asked.names, inner_names(asked), strict=True)
     ):

@@ -116,9 +116,10 @@ def _about_modes(aim: Aim, ends: Ends) -> list[Component]:
 
 def _with_sizes(aim: Aim, component: Component, sizes: Array) -> Component:
     """Add the log sizes of the residual errors, of which spare samples tell."""
-    size, seen = component.mean.size, [
-        int(one.said.quantified.sum()) for one in aim.data.series
-    ]
+    size, seen = (
+        component.mean.size,
+        [int(one.said.quantified.sum()) for one in aim.data.series],
+    )
     spare = np.array([n * (1 - size / sum(seen)) for n in seen])
     covariance = np.zeros((size + sizes.size, size + sizes.size))
     covariance[:size, :size] = component.covariance

@@ -15,7 +15,7 @@ from cellpk.fit.individual.door import plain_parameters, question
 from cellpk.fit.individual.frames import Made, frames_of, units_of, with_ends
 from cellpk.fit.individual.influence import LeftOut, left_out
 from cellpk.fit.individual.question import Question
-from cellpk.fit.individual.result import IndividualFits
+from cellpk.fit.individual.result import IndividualFits, check_level
 from cellpk.fit.individual.solution import Solution, joined, solved
 from cellpk.model.model import Model
 from cellpk.model.parallel import over_chunks
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from lmfit import Parameters
 
 Progress = Callable[[int, int, str], Any]
-
-LEVEL = 0.95
-"""Probability that intervals hold; ``IndividualFits.with_level`` gives others."""
 
 _DRAWN_AT_ONCE, _PLAIN_AT_ONCE = 8, 128
 
@@ -41,6 +38,8 @@ def fit_individuals(
     parameters: "Parameters | None" = None,
     starts: int = 16,
     draws: int = 1000,
+    level: float = 0.95,
+    polish: bool = False,
     seed: int = 1,
     progress: Progress | None = None,
 ) -> IndividualFits:
@@ -73,6 +72,11 @@ def fit_individuals(
         How many draws of each patient's parameters to keep. With 0 intervals are those
         of the delta method, which is many times faster, and less exact where data are
         sparse.
+    level : float
+        Probability that the intervals hold; ``IndividualFits.with_level`` gives others.
+    polish : bool
+        Whether lmfit's own least squares go on from every fit; see
+        ``IndividualFits.polished``.
     seed : int
         Chance; each patient has draws of their own, whatever the order of patients.
     progress : callable, optional
@@ -100,7 +104,7 @@ def fit_individuals(
     Individual fits of stein_2019_tisagenlecleucel to T qpcr: 1 patients, 0 by ML,
     0 by MAP, 1 never expanded, 0 with too few samples
     """
-    _check(study, starts, draws)
+    _check(study, starts, draws, level)
     data, missing = told(model, study, assays)
     asked = question(data, parameters, starts=starts, seed=seed)
     cases = classify(data, asked)
@@ -117,9 +121,9 @@ def fit_individuals(
         _all_cases(study, data, missing, (cases, work.reasons)),
         tuple(factor(one.unit, study.unit(one.assay)) or 1.0 for one in data.series),
     )
-    frames = frames_of(made, level=LEVEL)
+    frames = frames_of(made, level=level)
     units = units_of(asked, data.series[0].unit)
-    return IndividualFits(
+    fits = IndividualFits(
         **frames._asdict(),
         prior=asked.prior.table,
         units={end: units[n] for n in units for end in with_ends([n])},
@@ -127,7 +131,7 @@ def fit_individuals(
         study=study,
         assay=names[0],
         unit=study.unit(names[0]),
-        level=LEVEL,
+        level=level,
         asked={
             "assays": assays,
             "parameters": plain_parameters(parameters),
@@ -137,15 +141,17 @@ def fit_individuals(
         },
         made=made,
     )
+    return fits.polished() if polish else fits
 
 
-def _check(study: Study, starts: int, draws: int) -> None:
+def _check(study: Study, starts: int, draws: int, level: float) -> None:
     where = f"study {study.settings.study.id!r}"
     if starts < 1:
         raise FitError(f"starts = {starts}", where=where, todo="Use 1 or more.")
     if draws < 0 or 0 < draws < 100:
         todo = "Use 0, or 100 or more."
         raise FitError(f"draws = {draws}", where=where, todo=todo)
+    check_level(level, where)
 
 
 @dataclass(eq=False)

@@ -176,7 +176,10 @@ def _long(made: Made, numbers: Numbers) -> pd.DataFrame:
 def _table(made: Made, numbers: Numbers, said: Sequence[str]) -> pd.DataFrame:
     """Return one row per patient of the study."""
     data, solution = made.data, made.solution
-    names, place = quantity_names(data.model), {n: i for i, n in enumerate(data.patients)}
+    names, place = (
+        quantity_names(data.model),
+        {n: i for i, n in enumerate(data.patients)},
+    )
     rows = np.array([place.get(case.patient, -1) for case in made.cases], np.intp)
     fitted = rows >= 0
     methods = np.array(["map" if reason else "ml" for reason in solution.no_ml] + [""])
@@ -200,7 +203,9 @@ def _table(made: Made, numbers: Numbers, said: Sequence[str]) -> pd.DataFrame:
         said[row] if row >= 0 else case.reason
         for row, case in zip(rows, made.cases, strict=True)
     ]
-    return pd.concat([found, columns], axis=1).assign(sentence=spoken)
+    return pd.concat([found, columns], axis=1).assign(
+        sentence=pd.Series(spoken, dtype="str")
+    )
 
 
 def _counts(made: Made) -> Mapping[str, Array]:

@@ -85,9 +85,7 @@ def _losses(data: FitData, asked: Question, solution: Solution) -> Array:
 
     def work(chunk: slice) -> None:
         rows = np.arange(chunk.start, chunk.stop)
-        alone = asked.aim(
-            data.of(rows), with_prior=False, sizes=solution.sizes[rows]
-        )
+        alone = asked.aim(data.of(rows), with_prior=False, sizes=solution.sizes[rows])
         theta = solution.theta[rows]
         best = search(alone, _batch(asked, theta), _STARTS).value
         held = _held(alone, asked)
@@ -102,9 +100,7 @@ def _losses(data: FitData, asked: Question, solution: Solution) -> Array:
 
 def _batch(asked: Question, theta: Array) -> Array:
     """Return candidates: those of the fit, and the fit itself."""
-    everywhere = np.broadcast_to(
-        asked.batch[:, None], (len(asked.batch), *theta.shape)
-    )
+    everywhere = np.broadcast_to(asked.batch[:, None], (len(asked.batch), *theta.shape))
     return np.concatenate([everywhere, theta[None]])
 
 

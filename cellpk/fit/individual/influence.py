@@ -110,7 +110,7 @@ def shifts(left: LeftOut, solution: Solution) -> Array:
 
 
 def influence_frame(
-    data: FitData, asked: Question, solution: Solution, left: LeftOut
+    data: FitData, asked: Question, solution: Solution, *, left: LeftOut
 ) -> pd.DataFrame:
     """Return how far all quantities move without each sample.
 

@@ -284,7 +284,8 @@ def _distances(
     """How many standard errors an interval reaches, shape (N,)."""
     from scipy.stats import norm, t
 
-    seen = sum(one.said.quantified.sum(-1) for one in data.series)
+    each = [one.said.quantified.sum(-1) for one in data.series]
+    seen = np.sum(each, axis=0)
     spare = np.maximum(seen - len(asked.names), 1)
     share = (1 + level) / 2
     return np.where(solution.with_prior, norm.ppf(share), t.ppf(share, spare))
@@ -301,7 +302,9 @@ def delta_variances(data: FitData, asked: Question, solution: Solution) -> Array
     theta = solution.theta
     slopes = asked.ties.slopes(theta)
     full = asked.ties.full(theta)
-    derived = np.full((len(theta), len(data.model.quantity_units), full.shape[-1]), np.nan)
+    derived = np.full(
+        (len(theta), len(data.model.quantity_units), full.shape[-1]), np.nan
+    )
     for group in data.groups:
         derived[group.rows] = _log_slopes(data.model, full[group.rows], group.inputs)
     along = np.concatenate([slopes, derived @ slopes], axis=-2)

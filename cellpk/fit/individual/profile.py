@@ -182,7 +182,10 @@ def _loss(best: "MinimizerResult", solution: Solution, level: float) -> float:
 
 
 def _by_lmfit(
-    made: Any, best: "MinimizerResult", asked: Question, about: tuple[str, float, Solution]
+    made: Any,
+    best: "MinimizerResult",
+    asked: Question,
+    about: tuple[str, float, Solution],
 ) -> tuple[float, float] | None:
     """Return lmfit's interval of a parameter; None where lmfit gives none."""
     import lmfit
@@ -197,12 +200,12 @@ def _by_lmfit(
         return float(chi2.cdf(vars(new)["chisqr"] - vars(old)["chisqr"], 1))
 
     inner = inner_names(asked)[asked.names.index(name)]
-    held = {"prob_func": probability} if solution.with_prior[0] else {}
+    how = probability if solution.with_prior[0] else None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = lmfit.conf_interval(
-                made, best, p_names=[inner], sigmas=[level], **held
+            found: Any = lmfit.conf_interval(
+                made, best, p_names=[inner], sigmas=[level], prob_func=how
             )
     except (MinimizerException, ValueError):
         return None

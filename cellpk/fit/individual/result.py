@@ -2,7 +2,7 @@
 
 import html
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,14 +12,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from cellpk.errors import FitError, nearest
-from cellpk.fit.data import FitData
 from cellpk.fit.individual.door import minimizer
 from cellpk.fit.individual.frames import Made, frames_of
 from cellpk.fit.individual.identifiability import identified
 from cellpk.fit.individual.influence import influence_frame
+from cellpk.fit.individual.lmfit_results import Results
 from cellpk.fit.individual.profile import profiled
-from cellpk.fit.individual.question import Question
-from cellpk.fit.individual.solution import Solution
 from cellpk.fit.modes import Aim
 from cellpk.fit.store import Saveable
 from cellpk.model.model import Model
@@ -27,7 +25,6 @@ from cellpk.study.study import Study
 
 if TYPE_CHECKING:
     from lmfit import Minimizer
-    from lmfit.minimizer import MinimizerResult
 
 Array = NDArray[np.float64]
 
@@ -115,7 +112,7 @@ class IndividualFits(Saveable):
         parameter stands twice: on its scale (``log_cmax``, which varies) and in natural
         units (``cmax``). Residual errors are held.
         """
-        return Results(self)
+        return Results(self.made.data.patients, self.minimizer)
 
     def minimizer(self, patient: str) -> "Minimizer":
         """Return lmfit's minimizer of one patient at the estimate.
@@ -228,7 +225,12 @@ class IndividualFits(Saveable):
         wanted = [names] if isinstance(names, str) else names
         aim, row = self._aim(i), self.made.solution.of(np.array([i]))
         found = profiled(
-            aim, self.made.asked, row, names=wanted, points=self._points(i), level=self.level
+            aim,
+            self.made.asked,
+            row,
+            names=wanted,
+            points=self._points(i),
+            level=self.level,
         )
         units = {name: self.units[name] for name in found["quantity"]}
         return found.assign(unit=found["quantity"].map(units))
@@ -267,7 +269,7 @@ class IndividualFits(Saveable):
         scale) it moves; ``most``, the name of the one that moves farthest.
         """
         made = self.made
-        return influence_frame(made.data, made.asked, made.solution, made.left)
+        return influence_frame(made.data, made.asked, made.solution, left=made.left)
 
     def with_level(self, level: float) -> "IndividualFits":
         """Return the same fits with intervals that hold with another probability.
@@ -282,9 +284,7 @@ class IndividualFits(Saveable):
         >>> bool(fits.with_level(0.5).table["cmax_low"][0] > fits.table["cmax_low"][0])
         True
         """
-        if not 0 < level < 1:
-            todo = "Use a probability between 0 and 1, such as 0.95."
-            raise FitError(f"level = {level}", where=f"study {self.study_id!r}", todo=todo)
+        check_level(level, f"study {self.study_id!r}")
         frames = frames_of(self.made, level=level)
         return replace(self, **frames._asdict(), level=level)
 
@@ -363,43 +363,16 @@ class IndividualFits(Saveable):
         return f"<p>{html.escape(repr(self))}</p>{self.table.to_html(index=False)}"
 
 
-class Results(Mapping[str, "MinimizerResult"]):
-    """Lmfit's results by patient, each worked out when it is first asked for.
-
-    Parameters
-    ----------
-    fits : IndividualFits
-        The fits.
+def check_level(level: float, where: str) -> None:
+    """Raise where a probability is none.
 
     Examples
     --------
-    >>> import cellpk as ck
-    >>> samples = {"patient": "A", "time": [7, 14, 28], "level": [900, 9000, 800]}
-    >>> samples = pd.DataFrame(samples).assign(assay="qpcr", lloq=50)
-    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
-    >>> fits = ck.fit_individuals(stein, ck.Study.from_frames(samples), starts=4)
-    >>> float(fits.results["A"].params["qpcr_sd"].value)
-    0.56
+    >>> check_level(95, "study 'T'")
+    Traceback (most recent call last):
+        ...
+    cellpk.errors.FitError: study 'T': level = 95. Use a probability ...
     """
-
-    def __init__(self, fits: IndividualFits) -> None:
-        self._fits = fits
-        self._found: dict[str, MinimizerResult] = {}
-
-    def __getitem__(self, patient: str) -> "MinimizerResult":
-        if patient not in self._fits.made.data.patients:
-            raise KeyError(patient)
-        if patient not in self._found:
-            self._found[patient] = self._fits.minimizer(patient).leastsq()
-        return self._found[patient]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._fits.made.data.patients)
-
-    def __len__(self) -> int:
-        return len(self._fits.made.data.patients)
-
-    def theta(self, patient: str) -> Array:
-        """Return where lmfit ended, on the transformed scale, shape (k,)."""
-        parameters = vars(self[patient])["params"]
-        return np.array([row.value for row in parameters.values() if row.vary])
+    if not 0 < level < 1:
+        todo = "Use a probability between 0 and 1, such as 0.95."
+        raise FitError(f"level = {level}", where=where, todo=todo)

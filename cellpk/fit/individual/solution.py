@@ -245,9 +245,7 @@ def _counts(data: FitData) -> tuple[Array, Array, Array]:
     return seen, before, after
 
 
-def _alone(
-    data: FitData, asked: Question, optimum: Optimum, *, draws: int
-) -> Solution:
+def _alone(data: FitData, asked: Question, optimum: Optimum, *, draws: int) -> Solution:
     """Fit without prior, with residual errors of each patient's own size."""
     aim, theta = asked.aim(data, with_prior=False), optimum.theta
     seen = np.stack([one.said.quantified.sum(-1) for one in data.series], axis=-1)
@@ -330,7 +328,9 @@ def _doubts(
             own.append(f"the best fit was reached from {reached} of {starts} starts")
         if not stationary[i]:
             own.append("a small step still improves it")
-        for name, at_bound, anywhere in zip(asked.names, stuck[i], loose[i], strict=True):
+        for name, at_bound, anywhere in zip(
+            asked.names, stuck[i], loose[i], strict=True
+        ):
             if at_bound:
                 own.append(f"{name} stands at its bound")
             elif anywhere:

@@ -1,8 +1,8 @@
 """What each patient's data cannot tell, in fixed sentences."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,6 @@ from cellpk.fit.individual.numbers import Numbers, quantity_names
 from cellpk.fit.individual.question import Question
 from cellpk.fit.individual.solution import Solution
 from cellpk.fit.likelihood import LEFT_OUT
-from cellpk.fit.residual_error import ResidualError
 
 Array = NDArray[np.float64]
 
@@ -111,16 +110,18 @@ def _method(about: Fitted, i: int) -> Iterator[str]:
     own = sized(errors, solution.sizes[i])
     several = len(errors) > 1
     said = [
-        ", ".join(_sizes(one.assay * several, mine, model))
+        ", ".join(_sizes(one.assay * several, mine.values, model.values))
         for one, mine, model in zip(about.data.series, own, errors, strict=True)
     ]
     yield f"ML, {', '.join(said)}"
 
 
-def _sizes(assay: str, own: ResidualError, model: ResidualError) -> Iterator[str]:
+def _sizes(
+    assay: str, own: Mapping[str, Any], model: Mapping[str, Any]
+) -> Iterator[str]:
     """Say a patient's own residual error beside the model's."""
-    for name in model.names:
-        here, there = (float(np.ravel(x.values[name])[0]) for x in (own, model))
+    for name in model:
+        here, there = (float(np.ravel(sizes[name])[0]) for sizes in (own, model))
         what = "SD" if name == "sd" else name
         head = f"{assay} residual {what}".strip()
         yield f"{head} {here:.2g} (model {there:.2g})"

@@ -184,7 +184,8 @@ def _residual(fits: "IndividualFits") -> str:
         "" if observed.name == fits.assay else f" for {observed.name}"
     )
     error = error_of(observed)
-    sizes = ", ".join(f"{_SIZES[name]} {x:g}" for name, x in error.values.items())
+    pairs = dict(error.values)
+    sizes = ", ".join(f"{_SIZES[name]} {x:g}" for name, x in pairs.items())
     return (
         f"{_KINDS[error.kind]}: {sizes} in MAP fits, {whose}; the patient's own in ML "
         "fits."
