@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cellpk.fit.curvature import curvature
 from cellpk.fit.data import FitData
-from cellpk.fit.residual_error import ResidualError, curvature, gradients
+from cellpk.fit.residual_error import ResidualError, gradients
 from cellpk.fit.ties import Ties
 
 Array = NDArray[np.float64]
