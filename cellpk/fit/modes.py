@@ -249,7 +249,8 @@ def descend(
     for _ in range(steps):
         there = _stepped(part, now, here, damping=damping, free=free)
         next_ = part.surroundings(there)
-        gain = here.value - next_.value
+        with np.errstate(invalid="ignore"):  # neither of two places has a curve
+            gain = here.value - next_.value
         better = gain > 0
         least = _SETTLED * (1 + np.abs(here.value))
         hoped = ((now - there) * here.slope).sum(-1)
