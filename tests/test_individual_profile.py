@@ -141,7 +141,6 @@ def test_influence_is_how_far_a_fit_without_the_sample_stands(linear):
     fits = linear
     found = fits.influence
     long = fits.long.set_index("quantity")
-    se = (long["delta_high"] - long["delta_low"]) / (2 * stats.norm.ppf(0.975))
     assert len(found) == 5
     for i in range(5):
         kept = one_study().samples.drop(index=i)[
@@ -151,14 +150,18 @@ def test_influence_is_how_far_a_fit_without_the_sample_stands(linear):
         again = ck.fit_individuals(
             fits.model, ck.Study.from_frames(kept, patients=patients), draws=0
         )
-        moved = (again.table["k"][0] - fits.table["k"][0]) / se["k"]
+        moved = (again.table["k"][0] - fits.table["k"][0]) / long.loc["k", "se"]
         assert found.loc[i, "k"] == pytest.approx(moved, abs=1e-3)
         log = np.log(again.table["half_life"][0] / fits.table["half_life"][0])
-        spread = np.log(
-            long.loc["half_life", "delta_high"] / long.loc["half_life", "value"]
-        )
-        expected = log / (spread / stats.norm.ppf(0.975))
+        expected = log / long.loc["half_life", "se"]
         assert found.loc[i, "half_life"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_standard_errors_are_those_of_the_draws(linear):
+    _, covariance = posterior()
+    se = linear.long.set_index("quantity")["se"]
+    assert se["c0"] == pytest.approx(np.sqrt(covariance[0, 0]), rel=0.05)
+    assert se["k"] == pytest.approx(np.sqrt(covariance[1, 1]), rel=0.05)
 
 
 def test_a_sample_that_carries_the_fit_is_named():

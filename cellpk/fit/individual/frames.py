@@ -160,7 +160,7 @@ def _long(made: Made, numbers: Numbers) -> pd.DataFrame:
     count, free = len(made.data.patients), len(made.data.model.free)
     kinds = ["parameter"] * free + ["derived"] * (len(names) - free)
     flat = {name: getattr(numbers, name).ravel() for name in Numbers.__annotations__}
-    information = flat.pop("information")
+    last = {"se": flat.pop("error"), "information": flat.pop("information")}
     return pd.DataFrame(
         {
             "patient": np.repeat(np.array(made.data.patients, object), len(names)),
@@ -168,7 +168,7 @@ def _long(made: Made, numbers: Numbers) -> pd.DataFrame:
             "kind": kinds * count,
             **flat,
             "unit": [units[name] for name in names] * count,
-            "information": information,
+            **last,
         }
     ).astype({"patient": "str"})
 

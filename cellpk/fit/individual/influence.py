@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cellpk.fit.data import FitData
 from cellpk.fit.individual.corners import at_corners, turn_corners
-from cellpk.fit.individual.numbers import delta_variances, quantity_names, values_of
+from cellpk.fit.individual.numbers import quantity_names, values_of
 from cellpk.fit.individual.question import Question
 from cellpk.fit.individual.solution import Solution
 from cellpk.fit.likelihood import Evidence
@@ -101,32 +101,40 @@ def left_out(data: FitData, asked: Question, solution: Solution) -> LeftOut:
     return LeftOut(patient, row, theta)
 
 
-def shifts(left: LeftOut, solution: Solution) -> Array:
+def shifts(left: LeftOut, theta: Array, errors: Array) -> Array:
     """Return by how many of its standard errors each parameter moves, shape (M, k).
+
+    Parameters
+    ----------
+    left : LeftOut
+        Fits without single samples.
+    theta, errors : ndarray, shape (N, k)
+        The fits with all of them, and their standard errors.
 
     Examples
     --------
-    >>> one = Solution(np.zeros((1, 2)), np.eye(2)[None], np.zeros((1, 1)), ("",),
-    ...                ((),), np.zeros((1, 0, 2)))
     >>> left = LeftOut(np.array([0]), np.array([3]), np.array([[0.5, 2.0]]))
-    >>> shifts(left, one)
+    >>> shifts(left, np.zeros((1, 2)), np.ones((1, 2)))
     array([[0.5, 2. ]])
     """
-    errors = np.sqrt(np.diagonal(solution.covariance, axis1=-2, axis2=-1))
-    return (left.theta - solution.theta[left.patient]) / errors[left.patient]
+    return (left.theta - theta[left.patient]) / errors[left.patient]
 
 
 def influence_frame(
-    data: FitData, asked: Question, solution: Solution, *, left: LeftOut
+    data: FitData, asked: Question, theta: Array, *, left: LeftOut, errors: Array
 ) -> pd.DataFrame:
     """Return how far all quantities move without each sample.
 
     Parameters
     ----------
-    data, asked, solution
+    data, asked
         As for :func:`left_out`.
+    theta : ndarray, shape (N, k)
+        The estimates.
     left : LeftOut
         From there.
+    errors : ndarray, shape (N, Q)
+        Standard errors of all quantities; see :class:`Numbers`.
 
     Returns
     -------
@@ -139,10 +147,9 @@ def influence_frame(
     'influence_frame'
     """
     names, size = quantity_names(data.model), len(data.model.free)
-    full, there = asked.ties.full(solution.theta), asked.ties.full(left.theta)
+    full, there = asked.ties.full(theta), asked.ties.full(left.theta)
     now = np.concatenate([full, values_of(data, full)[:, size:]], axis=-1)
     own = values_of(data.of(left.patient), there)[:, size:]
-    errors = np.sqrt(delta_variances(data, asked, solution))
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(own / now[left.patient, size:])
         moved = np.concatenate([there - full[left.patient], logs], axis=-1)

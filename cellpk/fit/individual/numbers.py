@@ -153,6 +153,9 @@ class Numbers:
         there are none.
     delta_low, delta_high : ndarray
         Intervals of the delta method.
+    error : ndarray
+        Standard errors on the scale of a parameter and on the log scale of a derived
+        quantity: of the draws, or of the delta method where there are none.
     information : ndarray
         Which share of the prior's variance the data took away; NaN without prior.
 
@@ -167,6 +170,7 @@ class Numbers:
     high: Array
     delta_low: Array
     delta_high: Array
+    error: Array
     information: Array
 
 
@@ -225,7 +229,8 @@ def numbers_of(
     with np.errstate(divide="ignore", invalid="ignore"):
         information = np.clip(1 - after / before, 0.0, 1.0)
     information[~solution.with_prior] = np.nan
-    return Numbers(value, low, high, delta_low, delta_high, information)
+    ends = (low, high, delta_low, delta_high)
+    return Numbers(value, *ends, error=np.sqrt(after), information=information)
 
 
 def numbers_of_all(

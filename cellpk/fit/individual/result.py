@@ -47,9 +47,10 @@ class IndividualFits(Saveable):
         ``method`` is ``ml`` (without prior), ``map`` (with it) or ``none``.
     long : DataFrame
         The same numbers, one row each: ``patient, quantity, kind, value, low, high,
-        delta_low, delta_high, unit, information`` (share of the prior's variance that
-        the data took away; NaN for ``ml``). ``low`` and ``high`` are quantiles of
-        draws, the others are of the delta method.
+        delta_low, delta_high, unit, se, information``. ``low`` and ``high`` are
+        quantiles of draws, the next two are of the delta method; ``se``: on the scale
+        of a parameter, on the log scale of a derived quantity; ``information``: share
+        of the prior's variance that the data took away (NaN for ``ml``).
     failed : DataFrame
         ``patient, status, reason`` of those without a curve.
     prior : DataFrame
@@ -265,11 +266,15 @@ class IndividualFits(Saveable):
         """How far each estimate moves if one sample is left out and the fit made again.
 
         One row per used sample: ``patient, assay, time, level, state`` and for each
-        parameter and derived quantity by how many standard errors (delta method, on its
-        scale) it moves; ``most``, the name of the one that moves farthest.
+        parameter and derived quantity by how many standard errors (``long["se"]``) it
+        moves; ``most``, the name of the one that moves farthest.
         """
         made = self.made
-        return influence_frame(made.data, made.asked, made.solution, left=made.left)
+        errors = self.long["se"].to_numpy(float).reshape(len(made.data.patients), -1)
+        theta = made.solution.theta
+        return influence_frame(
+            made.data, made.asked, theta, left=made.left, errors=errors
+        )
 
     def with_level(self, level: float) -> "IndividualFits":
         """Return the same fits with intervals that hold with another probability.

@@ -167,9 +167,10 @@ def _far(samples: pd.DataFrame) -> dict[str, list[str]]:
 
 def _carrying(about: Fitted) -> dict[int, list[str]]:
     """Name the sample that carries a fit most, where one does, by place."""
-    moved = shifts(about.left, about.solution)
-    if not moved.size:
+    if not about.left.row.size:
         return {}
+    errors = about.numbers.error[:, about.asked.ties.places]
+    moved = shifts(about.left, about.solution.theta, errors)
     most = np.abs(moved).max(-1)
     found: dict[int, list[str]] = {}
     times = about.data.samples["time"].to_numpy(float)
