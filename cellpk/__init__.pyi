@@ -7,8 +7,9 @@ from .fit.choice import ModelChoice as ModelChoice
 from .fit.choice import choose_model as choose_model
 from .fit.classes import KineticClasses as KineticClasses
 from .fit.classes import kinetic_classes as kinetic_classes
-from .fit.individual import IndividualFits as IndividualFits
-from .fit.individual import fit_individuals as fit_individuals
+from .fit.individual.door import model_parameters as model_parameters
+from .fit.individual.fit import fit_individuals as fit_individuals
+from .fit.individual.result import IndividualFits as IndividualFits
 from .fit.population.compare import Comparison as Comparison
 from .fit.population.compare import compare as compare
 from .fit.population.fit import fit_population as fit_population

@@ -103,13 +103,13 @@ class MadeFits(SimpleNamespace):
 
 @pytest.fixture(scope="session")
 def made_fits():
-    """Two fitted patients, one who never expanded and one not evaluable."""
+    """Two fitted patients, one who never expanded and one with too few samples."""
     columns = ["patient", "status", "method", "n_samples", "n_quantified", "n_below"]
     rows = [
         ("P1", "expanded", "map", 4, 4, 0),
         ("P2", "expanded", "ml", 4, 4, 0),
         ("P4", "never_expanded", "none", 4, 0, 4),
-        ("P8", "not_evaluable", "none", 3, 3, 0),
+        ("P8", "too_few_samples", "none", 3, 3, 0),
     ]
     table = pd.DataFrame(rows, columns=columns)
     table["converged"] = [True, False, False, False]

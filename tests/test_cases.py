@@ -1,12 +1,13 @@
-"""Who expanded, who never did, and of whom too little is known."""
+"""Who can be fitted, who never expanded, and of whom too little is known."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 import cellpk as ck
-from cellpk.fit.cases import classify
 
+STEIN = ck.load_model("stein_2019_tisagenlecleucel")
 LIMIT = 50.0
 
 
@@ -19,65 +20,92 @@ def study(samples, **tables):
     return ck.Study.from_frames(frame, **tables)
 
 
-def only(samples, **tables):
-    (case,) = classify(study(samples, **tables), "qpcr")
-    return case
-
-
 def rows(levels, patient="A"):
     return [(patient, time, level) for time, level in levels.items()]
 
 
+EXPANDED = rows({7: 100, 14: 900}, "E")
+
+
+def fitted(samples, **tables):
+    return ck.fit_individuals(STEIN, study([*samples, *EXPANDED], **tables), draws=0)
+
+
+def only(samples, **tables):
+    fits = fitted(samples, **tables)
+    return fits.table.set_index("patient").loc["A"], fits
+
+
+def used(fits, patient="A"):
+    own = fits.samples[fits.samples["patient"] == patient]
+    return own.loc[own["left_out"] == "", "time"].to_list()
+
+
 def test_two_quantified_samples_make_an_expanded_patient():
-    case = only(rows({7: 0, 14: 500, 28: 80}))
-    assert (case.status, case.reason) == ("expanded", "")
-    assert list(case.times) == [7, 14, 28]
+    row, fits = only(rows({7: 0, 14: 500, 28: 80}))
+    assert (row["status"], row["method"]) == ("expanded", "map")
+    assert used(fits) == [7, 14, 28]
+    assert row[["n_samples", "n_quantified", "n_below"]].to_list() == [3, 2, 1]
 
 
-def test_all_below_in_the_window_of_expansion_is_never_expanded():
-    case = only(rows({2: 0, 9: 0, 28: 0}))
-    assert case.status == "never_expanded"
-    assert "3 samples after infusion (days 2, 9, 28), all below" in case.reason
-    assert "between day 7 and day 21" in case.reason
+def test_all_below_when_cells_would_be_seen_is_never_expanded():
+    row, _ = only(rows({2: 0, 9: 0, 28: 0}))
+    assert row["status"] == "never_expanded"
+    assert "3 samples, all below the limit: the cells never" in row["sentence"]
+
+
+def test_the_probability_never_to_have_expanded_is_that_of_virtual_patients():
+    """By Bayes: even odds, and the average likelihood of draws from the model."""
+    days = np.array([250.0, 360.0])
+    row, _ = only(rows(dict.fromkeys(days, 0)))
+    theta = STEIN.typical + STEIN.spread * np.random.default_rng(1).standard_normal(
+        (200_000, 6)
+    )
+    away = (np.log(LIMIT) - STEIN.log_level(theta, days)) / 0.56
+    average = np.exp(norm.logcdf(away).sum(-1)).mean()
+    assert row["status"] == "too_few_samples"
+    said = float(row["sentence"].split("probability of ")[1].rstrip("."))
+    assert said == pytest.approx(average / (1 + average), abs=0.01)
 
 
 @pytest.mark.parametrize(
     ("levels", "reason"),
     [
-        ({3: 0, 28: 0}, "none was taken between day 7 and day 21"),
-        ({7: 0, 13: 700}, "1 quantified sample (day 13): one point"),
-        ({-3: 900, 0: 900}, "No sample after infusion."),
+        ({3: 0, 90: 0}, "all below the limit, which cells that expanded may show"),
+        ({7: 0, 13: 700}, "1 quantified sample cannot hold a curve."),
+        ({-3: 900, 0: 900}, "No sample that says something: 2 not after infusion."),
     ],
 )
 def test_too_little_is_said_in_a_sentence(levels, reason):
-    case = only(rows(levels))
-    assert case.status == "not_evaluable"
-    assert reason in case.reason
+    row, fits = only(rows(levels))
+    assert row["status"] == "too_few_samples"
+    assert reason in row["sentence"]
+    assert reason in fits.failed.set_index("patient").loc["A", "reason"]
 
 
-def test_a_patient_without_samples_of_the_assay_is_a_case_too():
-    patients = pd.DataFrame({"patient": ["A", "B"]})
-    with_b = study(rows({7: 100, 14: 900}), patients=patients)
-    _, missing = classify(with_b, "qpcr")
-    assert (missing.patient, missing.status) == ("B", "not_evaluable")
-    assert missing.reason == "No sample of this assay."
-    assert missing.times.size == 0
+def test_a_patient_without_samples_of_the_assay_is_a_row_too():
+    patients = pd.DataFrame({"patient": ["B", "E"]})
+    fits = fitted([], patients=patients)
+    row = fits.table.set_index("patient").loc["B"]
+    assert (row["status"], row["sentence"]) == (
+        "too_few_samples",
+        "No sample of this assay.",
+    )
 
 
 def test_samples_until_infusion_are_not_used():
-    case = only(rows({-5: 0, 0: 90, 7: 100, 14: 900}))
-    assert list(case.times) == [7, 14]
-    left_out = case.samples.set_index("time")["left_out"]
-    assert left_out[0.0] == left_out[-5.0] == "not after infusion"
+    _, fits = only(rows({-5: 0, 0: 90, 7: 100, 14: 900}))
+    assert used(fits) == [7, 14]
+    own = fits.samples[fits.samples["patient"] == "A"].set_index("time")["left_out"]
+    assert own[0.0] == own[-5.0] == "not after infusion"
 
 
 def test_samples_after_a_second_infusion_are_not_used():
     infusions = pd.DataFrame(
         {"patient": "A", "time": [0, 20], "dose": 1e8, "unit": "cells"}
     )
-    case = only(rows({7: 100, 14: 900, 28: 4000}), infusions=infusions)
-    assert list(case.times) == [7, 14]
-    assert "later infusion" in case.samples["left_out"].iloc[-1]
+    _, fits = only(rows({7: 100, 14: 900, 28: 4000}), infusions=infusions)
+    assert used(fits) == [7, 14]
 
 
 def test_specimens_are_not_pooled():
@@ -86,12 +114,12 @@ def test_specimens_are_not_pooled():
         columns=["patient", "time", "level"],
     )
     frame = frame.assign(assay="qpcr", specimen=["blood"] * 3 + ["marrow"], lloq=50)
-    (case,) = classify(ck.Study.from_frames(frame), "qpcr")
-    assert list(case.times) == [7, 14, 21]
-    assert len(case.after_infusion) == 3
+    fits = ck.fit_individuals(STEIN, ck.Study.from_frames(frame), draws=0)
+    assert used(fits) == [7, 14, 21]
+    assert fits.table.loc[0, "n_samples"] == 3
 
 
-def test_below_an_unknown_limit_counts_for_the_class_but_not_for_the_fit():
+def test_a_sample_below_an_unknown_limit_is_counted_and_says_nothing():
     settings = {
         "study": {"id": "T", "infusion_day": 0},
         "limits": {"flow": {"zero": "below"}},
@@ -104,14 +132,11 @@ def test_below_an_unknown_limit_counts_for_the_class_but_not_for_the_fit():
             "assay": "flow",
         }
     )
-    some, none = classify(ck.Study.from_frames(frame, settings=settings), "flow")
-    assert some.status == "expanded"
-    assert list(some.times) == [14, 21, 28]
-    assert some.count("below") == 1
-    assert none.status == "never_expanded"
-
-
-def test_an_unknown_limit_is_never_replaced_by_a_number():
-    said = only(rows({7: 0, 14: 500, 28: 80})).said
-    assert np.isneginf(said.low[0])
-    assert said.high[0] == pytest.approx(np.log(LIMIT))
+    flow = ck.Study.from_frames(frame, settings=settings)
+    fits = ck.fit_individuals(STEIN, flow, draws=0)
+    some, none = (row for _, row in fits.table.iterrows())
+    assert (some["status"], some["n_below"]) == ("expanded", 1)
+    assert used(fits) == [14, 21, 28]
+    assert "1 sample not used (below a limit that is not known" in some["sentence"]
+    assert none["status"] == "too_few_samples"
+    assert "2 below a limit that is not known" in none["sentence"]

@@ -163,7 +163,7 @@ def fits(**columns):
     table = pd.DataFrame(
         {
             "patient": ["1", "2", "3", "4"],
-            "status": ["expanded", "expanded", "never_expanded", "not_evaluable"],
+            "status": ["expanded", "expanded", "never_expanded", "too_few_samples"],
             "method": ["map", "map", "none", "none"],
             "converged": [True, False, False, False],
             "cmax": [1000.0, 100.0, np.nan, np.nan],

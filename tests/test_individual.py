@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import cellpk as ck
-from cellpk.fit import individual
-from cellpk.fit.summary import values
+from cellpk.fit.individual import fit
+from cellpk.fit.individual.numbers import values
 
 STEIN = ck.load_model("stein_2019_tisagenlecleucel")
 RICH = [
@@ -87,7 +87,7 @@ def test_rich_samples_give_known_parameters_back_without_a_prior(rich):
 
 
 def test_without_a_prior_the_residual_sd_is_the_patients_own(rich):
-    own = rich.results["A"].params["residual_sd"].value
+    own = rich.results["A"].params["qpcr_sd"].value
     assert own == pytest.approx(0.1, rel=0.5)
     assert "residual SD" in rich.table["sentence"][0]
     assert rich.long["information"].isna().all()
@@ -166,25 +166,29 @@ def test_levels_in_another_unit_move_the_prior_and_the_units():
 
 def test_results_are_lmfits_and_minimise_the_residuals(sparse):
     _, _, fits = sparse
+    table = fits.table.set_index("patient")
     for patient, result in fits.results.items():
         used = fits.samples[fits.samples["patient"] == patient]
-        theta = np.array([result.params[name].value for name in STEIN.free])
+        theta = np.log([result.params[name].value for name in STEIN.free])
         pull = (theta - STEIN.typical) / STEIN.spread
         total = np.square(used["residual"]).sum() + np.square(pull).sum()
-        assert result.chisqr == pytest.approx(total)
-        assert not result.params["residual_sd"].vary
+        assert result.chisqr == pytest.approx(total, abs=1e-5)
+        assert not result.params["qpcr_sd"].vary
+        for name in STEIN.free:
+            ours = table.loc[patient, name]
+            assert result.params[name].value == pytest.approx(ours, rel=1e-3)
 
 
 def test_one_failing_patient_is_a_row_with_a_reason(sparse, monkeypatch):
     study, _, fits = sparse
-    fit_patient = individual.fit_patient
+    solved = fit.solved
 
-    def failing(case, question, rng):
-        if case.patient == "P0001":
+    def failing(data, asked, draws):
+        if "P0001" in data.patients:
             raise np.linalg.LinAlgError("Singular matrix")
-        return fit_patient(case, question, rng)
+        return solved(data, asked, draws)
 
-    monkeypatch.setattr(individual, "fit_patient", failing)
+    monkeypatch.setattr(fit, "solved", failing)
     again = ck.fit_individuals(STEIN, study)
     row = again.table.set_index("patient").loc["P0001"]
     assert (row["method"], row["converged"]) == ("none", False)
@@ -231,33 +235,43 @@ def test_curves_have_a_band_about_the_estimate(sparse):
 def test_a_curve_of_a_patient_without_fit_is_refused_with_the_reason():
     samples = measured("A", STEIN.typical, [14], rng=np.random.default_rng(1))
     fits = ck.fit_individuals(STEIN, study_of(samples))
-    with pytest.raises(ck.FitError, match=r"'A' has no fit.*one point cannot hold"):
+    with pytest.raises(
+        ck.FitError, match=r"'A' has no fit.*1 quantified sample cannot hold"
+    ):
         fits.curve("A", [1, 2])
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"assay": "flwo"}, "no sample of assay 'flwo'"),
+        ({"assays": "flwo"}, "no sample of assay 'flwo'"),
         ({"starts": 0}, "starts = 0"),
-        ({"level": 95}, "level = 95"),
+        ({"draws": 10}, "draws = 10"),
     ],
 )
 def test_senseless_questions_are_refused_by_name(sparse, changes, message):
-    with pytest.raises(ck.FitError, match=message):
+    with pytest.raises((ck.FitError, ck.DataError), match=message):
         ck.fit_individuals(STEIN, sparse[0], **changes)
 
 
-def test_progress_is_told_patient_by_patient():
-    study, _ = simulated(3, SPARSE)
+def test_a_senseless_level_is_refused(sparse):
+    with pytest.raises(ck.FitError, match="level = 95"):
+        sparse[2].with_level(95)
+
+
+def test_progress_is_told_until_all_are_done():
+    study, _ = simulated(10, SPARSE)
     told = []
     ck.fit_individuals(STEIN, study, starts=2, progress=lambda *now: told.append(now))
-    assert told == [(i + 1, 3, f"patient P{i:04d}") for i in range(3)]
+    done = [now[0] for now in told]
+    assert done == sorted(set(done))
+    assert told[-1] == (10, 10, "10 of 10 patients")
 
 
 def test_more_confidence_makes_wider_intervals():
     study, _ = simulated(3, SPARSE)
-    half, most = (ck.fit_individuals(STEIN, study, level=x).long for x in (0.5, 0.99))
+    fits = ck.fit_individuals(STEIN, study)
+    half, most = (fits.with_level(x).long for x in (0.5, 0.99))
     assert (half["high"] - half["low"] < most["high"] - most["low"]).all()
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cellpk.errors import FitError
 from cellpk.fit.data import FitData, fit_data
+from cellpk.fit.error_size import best_sizes, sized
 from cellpk.fit.modes import Aim, descend
 from cellpk.fit.prior import prior_for
 from cellpk.fit.residual_error import ResidualError, error_of
@@ -29,7 +30,6 @@ publishes none."""
 _BATCH = 256
 _TURNS, _KEPT = 30, 4
 _SETTLED = 1e-3
-_GRID = np.log(np.geomspace(SCALES[0], SCALES[1], 81))
 
 CRITERIA = ("aicc", "bic")
 
@@ -197,10 +197,10 @@ def _fitted(
     data = fit_data(model, study, assays=assay)
     prior = prior_for(data)
     shape = (len(data.patients), prior.centre.size)
-    errors = _errors(data)
+    errors, scale = _errors(data), np.zeros((shape[0], 1))
     aim = Aim(
         data,
-        _scaled(errors, np.zeros(shape[0])),
+        sized(errors, scale),
         mean=np.broadcast_to(prior.centre, shape),
         precision=np.zeros((shape[1], shape[1])),
         low=prior.low,
@@ -211,15 +211,15 @@ def _fitted(
     order = np.argsort(aim.values(batch), axis=0, kind="stable")[:starts]
     chosen = np.take_along_axis(batch, order[..., None], axis=0)
     ends = descend(aim, chosen).sorted()
-    scale = np.zeros(shape[0])
     for _ in range(_TURNS):
         # By turns: the residual error that suits the curve, the curve that suits it.
-        before, scale = scale, _best_scale(data, errors, ends.best)
-        aim = replace(aim, errors=_scaled(errors, scale))
+        levels, before = data.levels(ends.best), scale
+        scale = best_sizes(data, levels, errors, within=SCALES)
+        aim = replace(aim, errors=sized(errors, scale))
         ends = descend(aim, ends.theta[:_KEPT]).sorted()
         if np.abs(scale - before).max() < _SETTLED:
             break
-    return _Fitted(name, data, 2 * ends.value.min(0), scale)
+    return _Fitted(name, data, 2 * ends.value.min(0), scale[:, 0])
 
 
 def _errors(data: FitData) -> list[ResidualError]:
@@ -231,30 +231,6 @@ def _errors(data: FitData) -> list[ResidualError]:
         else error_of(row)
         for row in rows
     ]
-
-
-def _scaled(errors: Sequence[ResidualError], scale: Array) -> list[ResidualError]:
-    """Return residual errors of another size in each patient."""
-    return [error.with_logs(error.logs + scale[:, None]) for error in errors]
-
-
-def _best_scale(data: FitData, errors: Sequence[ResidualError], theta: Array) -> Array:
-    """Return the log size of the residual error that suits each patient best."""
-    levels = data.levels(theta)
-
-    def likelihood(scale: Array) -> Array:
-        return data.log_likelihood(levels, _scaled(errors, scale))
-
-    patients = len(data.patients)
-    on_grid = np.array([likelihood(np.full(patients, at)) for at in _GRID])
-    low = _GRID[np.maximum(on_grid.argmax(0) - 1, 0)]
-    high = _GRID[np.minimum(on_grid.argmax(0) + 1, len(_GRID) - 1)]
-    for _ in range(30):  # golden section
-        third = (high - low) * 0.381966
-        left, right = low + third, high - third
-        lower = likelihood(left) < likelihood(right)
-        low, high = np.where(lower, left, low), np.where(lower, high, right)
-    return (low + high) / 2
 
 
 def _row(patient: str, fits: _Fitted) -> dict[str, object]:

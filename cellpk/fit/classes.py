@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellpk.errors import FitError
-from cellpk.fit.cases import MIN_QUANTIFIED, counted
+from cellpk.fit.cases import EVEN, MIN_QUANTIFIED, counted, nothing_seen
 from cellpk.fit.data import FitData
 from cellpk.fit.modes import Aim, descend
 from cellpk.fit.population.fit import prepared
@@ -31,12 +31,6 @@ CLASSES = (
     "never_expanded",
     "too_few_samples",
 )
-
-SURE = 0.95
-"""Probability from which a patient of whom nothing was quantified never expanded."""
-
-EVEN = 0.5
-"""Share of patients who never expand that a published model is given beforehand."""
 
 POSITIVE = 3.0
 """How many times likelier a second peak must be: "positive" evidence in the words of
@@ -228,7 +222,7 @@ def _row(about: _About, known: _Known, i: int, *, day: float) -> dict[str, objec
     expanded, lost = float(known.expanded[i]), float(known.lost[i])
     odds = float(known.second.bic[i] / (2 * np.log(10)))
     if about.data.all_below[i]:
-        name, sentence = _nothing_seen(int(one.known[i].sum()), expanded)
+        name, sentence = nothing_seen(int(one.known[i].sum()), expanded)
     elif seen < MIN_QUANTIFIED:
         name = "too_few_samples"
         sentence = f"{counted(seen, 'quantified sample')} cannot hold a curve."
@@ -257,20 +251,6 @@ def _row(about: _About, known: _Known, i: int, *, day: float) -> dict[str, objec
         "second_peak_day": float(known.second.day[i]) if alone else np.nan,
         "sentence": sentence,
     }
-
-
-def _nothing_seen(number: int, expanded: float) -> tuple[str, str]:
-    """Tell zero expansion from samples that would not have shown it."""
-    samples = counted(number, "sample")
-    if 1 - expanded >= SURE:
-        return "never_expanded", (
-            f"{samples}, all below the limit: the cells never expanded, with a "
-            f"probability of {1 - expanded:.3f}."
-        )
-    return "too_few_samples", (
-        f"{samples}, all below the limit, which cells that expanded may show as well: "
-        f"they expanded with a probability of {expanded:.2f}."
-    )
 
 
 def _unsampled(patient: str) -> dict[str, object]:

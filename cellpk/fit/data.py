@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from cellpk.fit.histories import read_histories
+from cellpk.fit.histories import Group, read_histories
 from cellpk.fit.residual_error import ResidualError, error_of, gradients, log_likelihood
-from cellpk.fit.series import Series, read_series
-from cellpk.model.inputs import Inputs
+from cellpk.fit.series import Found, Series, read_series
 from cellpk.model.levels import Levels
 from cellpk.model.model import Model
 from cellpk.study.study import Study
@@ -20,45 +19,6 @@ Errors = Sequence[ResidualError]
 
 TOLERANCE = 1e-5
 """Error per step of a model without closed form: far below any residual SD."""
-
-
-@dataclass(frozen=True, eq=False)
-class Group:
-    """Patients for whom the model is solved in one call.
-
-    Parameters
-    ----------
-    rows : ndarray of int, shape (m,)
-        Which patients.
-    inputs : Inputs
-        Their covariates and infusions.
-
-    Examples
-    --------
-    >>> Group(np.array([0, 2]), Inputs()).rows.size
-    2
-    """
-
-    rows: NDArray[np.intp]
-    inputs: Inputs
-
-    def of(self, rows: NDArray[np.intp]) -> "Group | None":
-        """Return those of the group who are among some patients; None where none is.
-
-        Parameters
-        ----------
-        rows : ndarray of int, shape (n,)
-            Some of all patients, in order; where they stand here are the new rows.
-        """
-        kept = np.isin(self.rows, rows)
-        if not kept.any():
-            return None
-        values = {
-            name: value[..., kept] if np.ndim(value) else value
-            for name, value in self.inputs.fixed().items()
-        }
-        here = np.searchsorted(rows, self.rows[kept])
-        return Group(here, replace(self.inputs, values=values))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -252,7 +212,7 @@ class FitData:
         Parameters
         ----------
         rows : ndarray of int, shape (m,)
-            Which, in order.
+            Which; the same patient may be among them more than once.
 
         Returns
         -------
@@ -368,11 +328,34 @@ def fit_data(
     scale the level are in cells/uL',))
     """
     found = read_series(model, study, assays, specimen=specimen)
+    return gathered(model, study, found, comedication=comedication)
+
+
+def gathered(
+    model: Model,
+    study: Study,
+    found: Found,
+    *,
+    comedication: Mapping[str, str | Sequence[str]] | None = None,
+) -> FitData:
+    """Return samples that were read, with what the model asks of the patients.
+
+    Parameters
+    ----------
+    model, study, comedication
+        As for :func:`fit_data`.
+    found : Found
+        The samples.
+
+    Raises
+    ------
+    DataError
+        Where covariates or doses are missing.
+    """
     patients = found.patients
     histories = read_histories(model, study, patients, comedication=comedication)
     groups = [Group(rows, inputs) for rows, inputs in histories.groups(model)]
-    told = set(patients)
-    everybody = sorted({*study.patients["patient"], *study.samples["patient"]})
+    everybody = {*study.patients["patient"], *study.samples["patient"]}
     return FitData(
         model=model,
         patients=patients,
@@ -380,6 +363,6 @@ def fit_data(
         all_below=found.all_below,
         groups=tuple(groups),
         samples=found.samples,
-        without=tuple(name for name in everybody if name not in told),
+        without=tuple(sorted(everybody - {*patients})),
         notes=(*found.notes, *histories.notes),
     )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,45 @@ Steps = tuple[tuple[float, float], ...]
 
 _NO_DRUG = {"first", "last", "latest", "start", "day"}
 """Words of a covariate's name or label that name no drug."""
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Patients for whom the model is solved in one call.
+
+    Parameters
+    ----------
+    rows : ndarray of int, shape (m,)
+        Which patients.
+    inputs : Inputs
+        Their covariates and infusions.
+
+    Examples
+    --------
+    >>> Group(np.array([0, 2]), Inputs()).rows.size
+    2
+    """
+
+    rows: NDArray[np.intp]
+    inputs: Inputs
+
+    def of(self, rows: NDArray[np.intp]) -> "Group | None":
+        """Return those of the group who are among some patients; None where none is.
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (n,)
+            Some of all patients; where they stand here are the new rows.
+        """
+        here = np.flatnonzero(np.isin(rows, self.rows))
+        if not here.size:
+            return None
+        own = np.searchsorted(self.rows, rows[here])
+        values = {
+            name: value[..., own] if np.ndim(value) else value
+            for name, value in self.inputs.fixed().items()
+        }
+        return Group(here, replace(self.inputs, values=values))
 
 
 @dataclass(frozen=True, eq=False)

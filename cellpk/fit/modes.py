@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellpk.fit.data import FitData
-from cellpk.fit.residual_error import ResidualError, curvature
+from cellpk.fit.residual_error import ResidualError, curvature, gradients
+from cellpk.fit.ties import Ties
 
 Array = NDArray[np.float64]
 
@@ -63,9 +64,12 @@ class Aim:
     precision : ndarray, shape (p, p) or (N, p, p)
         Inverse of its covariance.
     low, high : ndarray, shape (p,) or (N, p)
-        Bounds.
+        Bounds; a parameter stays where both are the same.
     reach : ndarray, shape (p,)
         How far parameters are known to differ between patients: SDs.
+    ties : Ties, optional
+        Where only some parameters are sought, how those of the model follow from
+        them; all other arrays are then of these p.
 
     Examples
     --------
@@ -87,28 +91,42 @@ class Aim:
     low: Array
     high: Array
     reach: Array
+    ties: Ties | None = None
+
+    def full(self, theta: Array) -> Array:
+        """Return all parameters of the model, from those that are sought."""
+        return theta if self.ties is None else self.ties.full(theta)
+
+    def log_likelihood(self, theta: Array) -> Array:
+        """Return the log likelihood of each patient, shape (..., N)."""
+        levels = self.data.levels(self.full(theta))
+        return self.data.log_likelihood(levels, self.errors)
 
     def values(self, theta: Array) -> Array:
         """Return the objective, shape (..., N), at theta of shape (..., N, p)."""
-        found = self.data.log_likelihood(self.data.levels(theta), self.errors)
         away = theta - self.mean
-        return self._pull(away)[0] - found
+        return self._pull(away)[0] - self.log_likelihood(theta)
 
     def surroundings(self, theta: Array) -> Surroundings:
         """Return the objective, its slope and curvature at theta, (..., N, p).
 
         Curvatures of single samples that are not those of a minimum count as 0.
         """
-        levels = self.data.levels(theta, gradient=True)
+        levels = self.data.levels(self.full(theta), gradient=True)
         value = -self.data.log_likelihood(levels, self.errors)
-        slope = -self.data.score(levels, self.errors)
+        slope = np.zeros(theta.shape)
         total = np.zeros((*theta.shape, theta.shape[-1]))
-        parts = zip(levels, self.data.series, self.errors, strict=True)
-        for found, one, error in parts:
+        along = None if self.ties is None else self.ties.slopes(theta)
+        for i, found in enumerate(levels):
+            said, error = self.data.series[i].said, self.errors[i]
             assert found.gradient is not None
-            weight = np.maximum(curvature(found.log_level, one.said, error), 0.0)
-            weighed = weight[..., None] * found.gradient
-            total += np.swapaxes(weighed, -1, -2) @ found.gradient
+            gradient = found.gradient
+            if along is not None:
+                gradient = gradient @ along
+            push, _ = gradients(found.log_level, said, error)
+            weight = np.maximum(curvature(found.log_level, said, error), 0.0)
+            slope -= (push[..., None, :] @ gradient)[..., 0, :]
+            total += np.swapaxes(weight[..., None] * gradient, -1, -2) @ gradient
         half, pull = self._pull(theta - self.mean)
         return Surroundings(value + half, slope + pull, total + self.precision)
 
@@ -118,7 +136,7 @@ class Aim:
         Parameters
         ----------
         rows : ndarray of int, shape (m,)
-            Which, in order.
+            Which; the same patient may be among them more than once.
         """
 
         def own(array: Array, axes: int) -> Array:
@@ -141,6 +159,7 @@ class Aim:
             low=own(self.low, 1),
             high=own(self.high, 1),
             reach=self.reach,
+            ties=self.ties,
         )
 
     def _pull(self, away: Array) -> tuple[Array, Array]:
@@ -223,7 +242,7 @@ def descend(
     theta = np.clip(theta, aim.low, aim.high)
     value = np.full(theta.shape[:-1], np.inf)
     rows, part = np.arange(theta.shape[1]), aim
-    now, free = theta, None if held is None else ~held
+    now, free = theta, _free(aim, theta, held)
     here = part.surroundings(now)
     damping = np.full(here.value.shape, 1e-2)
     for _ in range(steps):
@@ -249,6 +268,16 @@ def descend(
             here = Surroundings(*(x[:, moving] for x in here))
             free = None if free is None else free[:, moving]
     return Ends(theta, value)
+
+
+def _free(
+    aim: Aim, theta: Array, held: NDArray[np.bool_] | None
+) -> NDArray[np.bool_] | None:
+    """Return which parameters may move; None where all may."""
+    fixed = np.broadcast_to(aim.low >= aim.high, theta.shape)
+    if held is not None:
+        fixed = fixed | held
+    return ~fixed if fixed.any() else None
 
 
 def _where(better: NDArray[np.bool_], there: Array, here: Array) -> Array:

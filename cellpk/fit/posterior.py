@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 KEPT = 1000
-"""Draws handed on, of equal weight."""
+"""Draws handed on, of equal weight, where no other number is asked for."""
 
 FEW = 100.0
 """Effective draws below which tail quantiles are not to be trusted."""
@@ -107,6 +107,8 @@ def sample(
     log_density: Callable[[Array], Array],
     components: Sequence[Component],
     rng: np.random.Generator,
+    *,
+    kept: int = KEPT,
 ) -> Draws:
     """Return draws from a density that is known up to a constant.
 
@@ -122,11 +124,13 @@ def sample(
         The first proposal; together they should reach wherever the density does.
     rng : numpy Generator
         Chance.
+    kept : int
+        How many draws to hand on.
 
     Returns
     -------
     Draws
-        ``KEPT`` draws by systematic resampling.
+        By systematic resampling.
 
     References
     ----------
@@ -147,7 +151,7 @@ def sample(
         points, weights = _weighted(log_density, components, _DRAWN[1], rng)
         if _effective(weights) >= _ENOUGH:
             break
-    places = (np.arange(KEPT) + rng.random()) / KEPT
+    places = (np.arange(kept) + rng.random()) / kept
     chosen = np.searchsorted(np.cumsum(weights), places)
     return Draws(points[np.minimum(chosen, len(points) - 1)], _effective(weights))
 

@@ -108,6 +108,15 @@ class Found:
     samples: pd.DataFrame
     notes: tuple[str, ...]
 
+    def of(self, rows: NDArray[np.intp]) -> "Found":
+        """Return the samples of some of the patients; see ``FitData.of``."""
+        return replace(
+            self,
+            patients=tuple(self.patients[row] for row in rows),
+            series=tuple(one.of(rows) for one in self.series),
+            all_below=self.all_below[rows],
+        )
+
 
 def read_series(
     model: Model,

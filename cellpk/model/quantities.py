@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cellpk.errors import ModelError
-from cellpk.model.area import GATE_MARKS, area
-from cellpk.model.evaluation import Evaluated
+from cellpk.model.area import GATE_MARKS, area, area_at_once
+from cellpk.model.evaluation import TOLERANCE, Evaluated
 from cellpk.model.expression import Node
 from cellpk.model.inputs import Inputs
 from cellpk.model.parameters import Array
@@ -203,7 +203,9 @@ class Quantified(Evaluated):
         with np.errstate(all="ignore"):
             stops = [scope.evaluate(node) for node in self.switches]
             stops += self._acts(scope, inputs)
-        found[AREA] = self._solved_area(theta, inputs, marks=marks, stops=stops)
+        found[AREA] = self._solved_area(
+            theta, inputs, marks=marks, stops=stops, tolerance=tolerance
+        )
         return found
 
     def _marks(self, scope: Scope) -> list[Quantity]:
@@ -227,8 +229,9 @@ class Quantified(Evaluated):
         *,
         marks: Sequence[Quantity],
         stops: Sequence[Quantity],
+        tolerance: float | None,
     ) -> Quantity:
-        """Area under a level that the solver gives.
+        """Area under a level that the compiled model gives, asked for once.
 
         The ends of its pieces stay where they are as parameters change: where the level
         is the same on both sides their moves cancel. Where it jumps, at an infusion
@@ -237,17 +240,28 @@ class Quantified(Evaluated):
         gradient = any(mark.gradient is not None for mark in [*marks, *stops])
 
         def level(times: Quantity) -> Quantity:
-            found = self.solve(theta, times.value, inputs=inputs, gradient=gradient)
-            value = np.exp(self._complete(found).log_level)
+            found = self.kernel.solve(
+                theta,
+                times.value,
+                inputs=inputs,
+                gradient=gradient,
+                tolerance=TOLERANCE if tolerance is None else tolerance,
+            )
+            if tolerance is None:
+                self._complete(found)
+            value = np.exp(found.log_level)
+            value[found.failed] = np.nan
             if found.gradient is None:
                 return Quantity(value)
             return Quantity(value, value[..., None] * found.gradient)
 
         steps = [day for days, _ in inputs.steps.values() for day in days]
-        fixed = [*np.arange(LONGEST_PIECE, AREA_END, LONGEST_PIECE), *steps]
-        ends = [mark.value for mark in marks] + [[day] for day in fixed]
-        ends += [stop.value + soon for stop in stops for soon in (0.0, *SOON)]
-        total = area(level, [constant(end) for end in ends], AREA_END)
+        ends = [mark.value for mark in marks] + [[day] for day in steps]
+        if not self.equations.closed:
+            whole = np.arange(LONGEST_PIECE, AREA_END, LONGEST_PIECE)
+            ends += [[day] for day in whole]
+            ends += [stop.value + soon for stop in stops for soon in (0.0, *SOON)]
+        total = area_at_once(level, [constant(end) for end in ends], AREA_END)
         for stop in stops:
             total += _jump(level, stop)
         return total

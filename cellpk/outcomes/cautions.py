@@ -11,7 +11,7 @@ from cellpk.outcomes.logistic import Posterior
 from cellpk.study.study import Study
 
 if TYPE_CHECKING:
-    from cellpk.fit.individual import IndividualFits
+    from cellpk.fit.individual.result import IndividualFits
     from cellpk.kinetics.nca import Metrics
 
 CONFOUNDED = (

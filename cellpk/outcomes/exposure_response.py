@@ -23,7 +23,7 @@ from cellpk.study.assays import Assay
 from cellpk.study.study import Study
 
 if TYPE_CHECKING:
-    from cellpk.fit.individual import IndividualFits
+    from cellpk.fit.individual.result import IndividualFits
     from cellpk.kinetics.nca import Metrics
 
 PERCENTILES = (10, 50, 90)

@@ -16,7 +16,7 @@ from cellpk.outcomes.exposures import Exposures, log10
 from cellpk.study.study import Study
 
 if TYPE_CHECKING:
-    from cellpk.fit.individual import IndividualFits
+    from cellpk.fit.individual.result import IndividualFits
 
 WHY_NOT: Mapping[str, str] = {
     "follow_up": "it depends on how long the patient was followed, and who does well "

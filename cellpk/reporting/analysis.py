@@ -11,7 +11,7 @@ from cellpk.reporting.section import Report, report
 from cellpk.reporting.steps import Progress, Steps, silent
 
 if TYPE_CHECKING:
-    from cellpk.fit.individual import IndividualFits
+    from cellpk.fit.individual.result import IndividualFits
     from cellpk.fit.population.result import PopulationFit
     from cellpk.kinetics.nca import Metrics
     from cellpk.model.model import Model
@@ -46,7 +46,7 @@ def analyse(study: "Study", *, progress: Progress | None = None) -> Report:
     >>> callable(analyse)
     True
     """
-    from cellpk.fit.individual import fit_individuals
+    from cellpk.fit.individual.fit import fit_individuals
     from cellpk.kinetics.nca import nca
     from cellpk.model.library import load_model
 

@@ -22,7 +22,7 @@ from cellpk.study.units import pretty
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cellpk.fit.individual import IndividualFits
+    from cellpk.fit.individual.result import IndividualFits
     from cellpk.fit.population.result import PopulationFit
     from cellpk.kinetics.nca import Metrics
     from cellpk.outcomes.cytokines import CytokineAssociation
@@ -152,7 +152,7 @@ def fitted_sentences(fits: "IndividualFits") -> tuple[str, ...]:
         ml=methods.get("ml", 0),
         map=methods.get("map", 0),
         never=states.get("never_expanded", 0),
-        refused=states.get("not_evaluable", 0),
+        refused=states.get("too_few_samples", 0),
         converged=int(table.loc[fitted, "converged"].astype(bool).sum()),
         fitted=int(fitted.sum()),
     )

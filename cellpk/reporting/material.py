@@ -9,7 +9,7 @@ from cellpk.reporting.exhibit import Exhibit
 from cellpk.reporting.grouping import grouping
 
 if TYPE_CHECKING:
-    from cellpk.fit.individual import IndividualFits
+    from cellpk.fit.individual.result import IndividualFits
     from cellpk.fit.population.result import PopulationFit
     from cellpk.kinetics.nca import Metrics
     from cellpk.outcomes.cytokines import CytokineAssociation

@@ -20,7 +20,7 @@ SENTENCES = {
     "why the others have none.",
     "fits": "Model {model}: {ml} patients fitted to their own data alone, {map} with "
     "the model's between-patient distribution as prior; {never} never expanded, "
-    "{refused} not evaluable. {converged} of {fitted} fits converged.",
+    "{refused} with too few samples. {converged} of {fitted} fits converged.",
     "failed": "In {failed} patients the fit failed; the table says why.",
     "population": "Model {model}, fitted to all patients together ({method}): "
     "{patients} patients, {samples} samples of {assays}, {below} of them by limits "

@@ -9,7 +9,7 @@ NOTHING = "–"
 STATUS = {
     "expanded": "Expanded",
     "never_expanded": "Never expanded",
-    "not_evaluable": "Not evaluable",
+    "too_few_samples": "Too few samples",
 }
 METHOD = {"ml": "ML", "map": "MAP", "none": "not fitted"}
 """How the status of a patient and the method of a fit are printed."""

@@ -21,7 +21,7 @@ from cellpk.reporting.table import Table
 from cellpk.reporting.tables.record import inputs
 
 if TYPE_CHECKING:
-    from cellpk.fit.individual import IndividualFits
+    from cellpk.fit.individual.result import IndividualFits
     from cellpk.fit.population.result import PopulationFit
     from cellpk.kinetics.nca import Metrics
     from cellpk.outcomes.cytokines import CytokineAssociation

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cellpk.fit.patient import residual_sd
-from cellpk.fit.summary import LITTLE
+from cellpk.fit.individual.words import LITTLE
+from cellpk.fit.residual_error import error_of
 from cellpk.reporting.printed import METHOD, NOTHING, STATUS, fixed, level
 from cellpk.reporting.table import Table, table
 from cellpk.study.units import pretty
 
 if TYPE_CHECKING:
-    from cellpk.fit.individual import IndividualFits
+    from cellpk.fit.individual.result import IndividualFits
     from cellpk.study.study import Study
 
 _PRIOR_S = "†"
@@ -183,12 +183,24 @@ def _residual(fits: "IndividualFits") -> str:
     whose = "the model's" + (
         "" if observed.name == fits.assay else f" for {observed.name}"
     )
-    sd = residual_sd(fits.model, observed.name)
+    error = error_of(observed)
+    pairs = dict(error.values)
+    sizes = ", ".join(f"{_SIZES[name]} {x:g}" for name, x in pairs.items())
     return (
-        f"Residual SD of the log level: {sd:g} in MAP fits, {whose}; the "
-        "patient's own in ML fits."
+        f"{_KINDS[error.kind]}: {sizes} in MAP fits, {whose}; the patient's own in ML "
+        "fits."
     )
 
+
+_KINDS = {
+    "lognormal": "Residual error of the log level",
+    "student": "Residual error of the log level (Student's t)",
+    "normal": "Residual error of the level",
+    "proportional": "Residual error in proportion to the level",
+    "combined": "Residual error of the level",
+}
+_SIZES = {"sd": "SD", "additive": "additive", "proportional": "proportional"}
+"""How kinds of residual error and their sizes are printed."""
 
 _WHO = {"patient": "Patient", "status": "Status, method", "samples": "n (below)"}
 _METHODS = (

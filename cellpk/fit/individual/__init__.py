@@ -1,0 +1,1 @@
+"""A model fitted to each patient alone."""
