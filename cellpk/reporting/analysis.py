@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cellpk.errors import DataError, FitError
+from cellpk.errors import FitError
 from cellpk.reporting.labels import spoken
 from cellpk.reporting.section import Report, report
 from cellpk.reporting.steps import Progress, Steps, silent
@@ -84,18 +84,15 @@ def _population(model: "Model", study: "Study", tell: Progress) -> "PopulationFi
     def each(done: int, total: int, text: str) -> None:
         tell(done, total, f"Population fit: {text}")
 
-    try:
-        patients = len(fit_data(model, study).patients)
-        if patients < FEWEST:
-            raise FitError(
-                f"{counted(patients, 'patient')} with a sample that says something of "
-                f"the level: fewer than {FEWEST} do not tell how patients differ"
-            )
-        return fit_population(
-            model, study, seed=study.settings.analysis.seed, progress=each
+    patients = len(fit_data(model, study).patients)
+    if patients < FEWEST:
+        raise FitError(
+            f"{counted(patients, 'patient')} with a sample that says something of "
+            f"the level: fewer than {FEWEST} do not tell how patients differ"
         )
-    except DataError as error:
-        raise FitError(str(error)) from error
+    return fit_population(
+        model, study, seed=study.settings.analysis.seed, progress=each
+    )
 
 
 def _associations(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from cellpk.errors import FitError
+from cellpk.errors import DataError, FitError
 from cellpk.reporting.phrases import say
 
 type Progress = Callable[[int, int, str], object]
@@ -65,7 +65,7 @@ class Steps:
         self.tell(0, 1, what[:1].upper() + what[1:])
         try:
             return step()
-        except FitError as error:
+        except (DataError, FitError) as error:
             text = str(error).rstrip(".")
             reason = f"{text[:1].upper()}{text[1:]}."
             line = say("omitted", what=what, reason=reason)
