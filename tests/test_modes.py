@@ -5,9 +5,10 @@ import pytest
 from scipy.optimize import minimize
 
 import cellpk as ck
+from cellpk.fit.curvature import curvature
 from cellpk.fit.data import fit_data
 from cellpk.fit.modes import Aim, descend
-from cellpk.fit.residual_error import ResidualError, curvature, log_likelihood
+from cellpk.fit.residual_error import ResidualError, log_likelihood
 
 DAYS = [1, 3, 5, 7, 10, 14, 21, 28, 60, 90, 180, 360]
 STEIN = ck.load_model("stein_2019_tisagenlecleucel")

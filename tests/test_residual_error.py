@@ -7,7 +7,6 @@ import pytest
 from scipy import integrate, stats
 
 import cellpk as ck
-from cellpk.fit import likelihood
 from cellpk.fit.likelihood import Evidence
 from cellpk.fit.residual_error import (
     ResidualError,
@@ -149,13 +148,30 @@ def test_a_narrow_interval_far_out_is_a_density():
     )
 
 
-def test_the_lognormal_is_the_one_that_individual_fits_use():
-    mu = np.linspace(2, 7, 12).reshape(2, 6)
-    known = np.isfinite(SAID.low) | np.isfinite(SAID.high)
-    found = log_likelihood(mu, SAID, ERRORS["lognormal"])[:, known]
-    with np.errstate(divide="ignore"):
-        old = likelihood.log_likelihood(mu, SAID, 0.4)[:, known]
-    np.testing.assert_allclose(found, old, rtol=1e-12)
+def by_scipy(mu, low, high, sd):
+    """In log space, on the better side."""
+    if low == high:
+        return stats.norm.logpdf(low, mu, sd)
+    if np.isinf(low):
+        return stats.norm.logcdf(high, mu, sd)
+    if np.isinf(high):
+        return stats.norm.logsf(low, mu, sd)
+    tail = stats.norm.logsf if mu < 0.5 * (low + high) else stats.norm.logcdf
+    near, far = sorted((tail(low, mu, sd), tail(high, mu, sd)))[::-1]
+    return near + np.log1p(-np.exp(far - near))
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(1.2, 1.2), (-np.inf, 1.2), (0.4, 1.2), (1.2, np.inf)]
+)
+@pytest.mark.parametrize("sd", [0.1, 0.56, 2.0])
+def test_the_lognormal_equals_scipy_far_into_both_tails(low, high, sd):
+    said = Evidence(np.array([low]), np.array([high]))
+    error = ResidualError("lognormal", {"sd": sd})
+    for mu in (-30.0, -3.0, 0.3, 0.79, 1.2, 4.0, 30.0):
+        found = log_likelihood([mu], said, error)[0]
+        expected = by_scipy(mu, low, high, sd)
+        assert found == pytest.approx(expected, rel=1e-10, abs=1e-300)
 
 
 @EVERY

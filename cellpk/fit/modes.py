@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cellpk.fit.curvature import curvature
 from cellpk.fit.data import FitData
-from cellpk.fit.residual_error import ResidualError, curvature, gradients
+from cellpk.fit.residual_error import ResidualError, gradients
 from cellpk.fit.ties import Ties
 
 Array = NDArray[np.float64]
@@ -248,7 +249,8 @@ def descend(
     for _ in range(steps):
         there = _stepped(part, now, here, damping=damping, free=free)
         next_ = part.surroundings(there)
-        gain = here.value - next_.value
+        with np.errstate(invalid="ignore"):  # neither of two places has a curve
+            gain = here.value - next_.value
         better = gain > 0
         least = _SETTLED * (1 + np.abs(here.value))
         hoped = ((now - there) * here.slope).sum(-1)

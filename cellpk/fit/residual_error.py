@@ -19,7 +19,6 @@ from cellpk.model.rows import Observed
 
 Array = NDArray[np.float64]
 
-_STEP = 1e-4
 _CLOSE = 1e-5
 """Ends of an interval that are closer enclose a density rather than a probability."""
 
@@ -149,10 +148,10 @@ def error_of(row: Observed) -> ResidualError:
     return ResidualError(row.error, values, row.df)
 
 
-def _prepared(
+def prepared(
     log_level: ArrayLike, said: Evidence, error: ResidualError
 ) -> tuple[Array, tuple[Array, ...], tuple[int, ...]]:
-    """Log levels with the axes of samples in one, parameters likewise, and the shape.
+    """Return log levels with the axes of samples in one, parameters likewise, a shape.
 
     The shape is that of what comes back: of the log levels, and the leading axes of the
     parameters where these differ between curves.
@@ -178,8 +177,8 @@ def _flat(value: Array, said: Evidence) -> Array:
     return np.broadcast_to(value, (*lead, *shape)).reshape(*lead, -1)
 
 
-def _curve(
-    flat: Array, part: Part, error: ResidualError, values: Sequence[Array]
+def curve_of(
+    flat: Array, part: Part, error: ResidualError, *, values: Sequence[Array]
 ) -> Standardised:
     """Return samples that say the same sort of thing against their curve."""
     own = [x[..., part.place] if x.ndim and x.shape[-1] > 1 else x for x in values]
@@ -212,11 +211,11 @@ def log_likelihood(log_level: ArrayLike, said: Evidence, error: ResidualError) -
     >>> log_likelihood([2.0, 1.5], said, error).round(4)
     array([-0.9189, -0.6931])
     """
-    flat, values, shape = _prepared(log_level, said, error)
+    flat, values, shape = prepared(log_level, said, error)
     found = np.zeros((*shape[: len(shape) - said.low.ndim], said.low.size))
     bell = error.bell
     for name, part in said.parts.items():
-        curve = _curve(flat, part, error, values)
+        curve = curve_of(flat, part, error, values=values)
         if name == "quantified":
             each = bell.log_density(curve.low) - np.log(curve.scale)
             if error.kind not in ON_LOG:
@@ -280,13 +279,13 @@ def gradients(
     >>> by_level.tolist(), by_error.tolist()              # z = 2: z/sd and z**2 - 1
     ([4.0], [[3.0]])
     """
-    flat, values, shape = _prepared(log_level, said, error)
+    flat, values, shape = prepared(log_level, said, error)
     lead = shape[: len(shape) - said.low.ndim]
     by_level = np.zeros((*lead, said.low.size))
     by_error = np.zeros((*lead, said.low.size, len(values)))
     bell = error.bell
     for name, part in said.parts.items():
-        curve = _curve(flat, part, error, values)
+        curve = curve_of(flat, part, error, values=values)
         if name == "quantified":
             level, size = _of_density(bell, curve, curve.low)
         elif name == "below":
@@ -330,31 +329,6 @@ def _of_interval(bell: Bell, curve: Standardised) -> tuple[Array, Array]:
         np.where(close, together[0], apart[0]),
         np.where(close, together[1], apart[1]),
     )
-
-
-def curvature(log_level: ArrayLike, said: Evidence, error: ResidualError) -> Array:
-    """Return the curvature of minus the log likelihood of each sample by the log level.
-
-    Parameters
-    ----------
-    log_level, said, error
-        As in :func:`log_likelihood`.
-
-    Returns
-    -------
-    ndarray, shape (..., n)
-        By differences of the slopes, which are exact; 0 for a sample that says nothing.
-
-    Examples
-    --------
-    >>> said = Evidence(np.array([2.0, -np.inf]), np.array([2.0, 1.5]))
-    >>> error = ResidualError("lognormal", {"sd": 0.5})
-    >>> curvature([1.0, 1.5], said, error).round(4)     # 1/sd**2, and 2/pi of it
-    array([4.    , 2.5465])
-    """
-    mu = np.asarray(log_level, float)
-    up, down = (gradients(mu + step, said, error)[0] for step in (_STEP, -_STEP))
-    return (down - up) / (2 * _STEP)
 
 
 def level_scale(said: Evidence) -> float:

@@ -3,13 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cellpk.fit.curvature import curvature
 from cellpk.fit.likelihood import Evidence
-from cellpk.fit.residual_error import (
-    ResidualError,
-    curvature,
-    gradients,
-    log_likelihood,
-)
+from cellpk.fit.residual_error import ResidualError, gradients, log_likelihood
 from cellpk.fit.standardised import ON_LOG
 from cellpk.model.levels import LARGEST, SMALLEST
 

@@ -18,6 +18,7 @@ TURNED = 4
 """How many of the best ends are improved at corners."""
 
 _ROUNDS, _STEPS, _NEWTON = 2, 15, 6
+_CLOSE = 1e-3  # as near as slopes lead, on the log scale of days
 _APART = 1e-5  # a step by which a switch is seen to move
 
 
@@ -54,6 +55,39 @@ def switch_times(aim: Aim, theta: Array) -> Array:
         own = full[..., group.rows, :]
         found[..., group.rows, :] = model.switch_times(own, inputs=group.inputs)
     return found
+
+
+def at_corners(aim: Aim, theta: Array) -> NDArray[np.bool_]:
+    """Return whether a switch is where a sample is.
+
+    Parameters
+    ----------
+    aim : Aim
+        Of N patients.
+    theta : ndarray, shape (N, k)
+        Parameters.
+
+    Returns
+    -------
+    ndarray of bool, shape (N,)
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> from cellpk.fit.data import fit_data
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> data = fit_data(stein, ck.simulate_study(seed=1), assays="qpcr")
+    >>> mean, sd = np.tile(stein.typical, (18, 1)), stein.spread
+    >>> aim = Aim(data, data.errors, mean, np.diag(sd**-2), mean - 6 * sd,
+    ...           mean + 6 * sd, reach=sd)
+    >>> int(at_corners(aim, mean).sum())
+    0
+    """
+    days = np.concatenate([one.times for one in aim.data.series], axis=-1)
+    now = switch_times(aim, theta)[..., None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        away = np.abs(np.log(days[:, None, :] / now))
+    return (away < _CLOSE).any((-1, -2))
 
 
 def turn_corners(aim: Aim, ends: Ends) -> Ends:

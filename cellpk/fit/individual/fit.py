@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, str], Any]
 
-_DRAWN_AT_ONCE, _PLAIN_AT_ONCE = 8, 128
+_DRAWN_AT_ONCE, _PLAIN_AT_ONCE = 8, 512
 
 
 def fit_individuals(

@@ -7,12 +7,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellpk.fit.data import FitData
-from cellpk.fit.individual.corners import turn_corners
+from cellpk.fit.individual.corners import at_corners, turn_corners
 from cellpk.fit.individual.numbers import delta_variances, quantity_names, values_of
 from cellpk.fit.individual.question import Question
 from cellpk.fit.individual.solution import Solution
 from cellpk.fit.likelihood import Evidence
-from cellpk.fit.modes import descend
+from cellpk.fit.modes import Ends, descend
 
 Array = NDArray[np.float64]
 
@@ -90,8 +90,15 @@ def left_out(data: FitData, asked: Question, solution: Solution) -> LeftOut:
         with_prior=solution.with_prior[patient],
         sizes=solution.sizes[patient],
     )
-    ends = turn_corners(aim, descend(aim, solution.theta[patient][None]))
-    return LeftOut(patient, row, ends.theta[0])
+    theta = descend(aim, solution.theta[patient][None]).theta[0]
+    stuck = np.flatnonzero(at_corners(aim, theta))
+    if stuck.size:
+        part = aim.of(stuck)
+        turned = turn_corners(
+            part, Ends(theta[None, stuck], part.values(theta[stuck])[None])
+        )
+        theta[stuck] = turned.theta[0]
+    return LeftOut(patient, row, theta)
 
 
 def shifts(left: LeftOut, solution: Solution) -> Array:

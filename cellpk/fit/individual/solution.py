@@ -11,7 +11,7 @@ from cellpk.fit.error_size import best_sizes
 from cellpk.fit.individual.drawing import drawn
 from cellpk.fit.individual.question import Question
 from cellpk.fit.individual.search import Optimum, is_stationary, search
-from cellpk.fit.modes import Aim
+from cellpk.fit.modes import Aim, descend
 from cellpk.fit.posterior import FEW
 from cellpk.fit.prior import BOUND
 
@@ -263,7 +263,7 @@ def _alone(data: FitData, asked: Question, optimum: Optimum, *, draws: int) -> S
         change = np.abs(there - sizes).max(-1)
         sizes = np.where(moving[:, None], there, sizes)
         aim = asked.aim(data, with_prior=False, sizes=sizes)
-        found = search(aim, found.ends.theta[:KEPT], KEPT)
+        found = Optimum(descend(aim, found.ends.theta[:KEPT]).sorted())
         moving &= change >= _SETTLED
         if not moving.any():
             break

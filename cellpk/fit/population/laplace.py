@@ -19,13 +19,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cellpk.fit.curvature import curvature
 from cellpk.fit.modes import Aim, Surroundings, descend
 from cellpk.fit.population.conditional import aim_at
 from cellpk.fit.population.joint import JointErrors
 from cellpk.fit.population.layout import Layout
 from cellpk.fit.population.places import Places
 from cellpk.fit.population.state import Sampled, State
-from cellpk.fit.residual_error import curvature, gradients
+from cellpk.fit.residual_error import gradients
 
 Array = NDArray[np.float64]
 
