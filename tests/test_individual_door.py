@@ -57,7 +57,7 @@ def test_an_expression_holds_in_estimates_draws_and_results(study):
 
 
 def test_a_tied_fit_is_that_of_a_model_with_fewer_parameters(study):
-    """Minus 2 log L with beta = alpha/20, found by lmfit's own search in lmfit's way."""
+    """Minus 2 log L with beta = alpha/20, found by lmfit itself in its own way."""
     tied = refitted(study, beta={"expr": "alpha/20"})
     result = tied.results["A"]
     free = lmfit.Parameters()
