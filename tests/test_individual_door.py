@@ -57,7 +57,7 @@ def test_an_expression_holds_in_estimates_draws_and_results(study):
 
 
 def test_a_tied_fit_is_that_of_a_model_with_fewer_parameters(study):
-    """Minus 2 log L with beta = alpha/20, found by lmfit itself in its own way."""
+    """With beta = alpha/20, as lmfit alone finds it, with natural parameters."""
     tied = refitted(study, beta={"expr": "alpha/20"})
     result = tied.results["A"]
     free = lmfit.Parameters()
@@ -136,15 +136,15 @@ def test_polish_is_the_same_on_request(study, fits):
     pd.testing.assert_frame_equal(asked.table, fits.polished().table)
 
 
-def test_confidence_intervals_of_lmfit_come_from_the_result(fits):
+def test_confidence_intervals_of_lmfit_come_from_minimizer_and_result(fits):
     """Rich data: profile, curvature and draws say the same."""
     inner = lmfit.conf_interval(
         fits.minimizer("A"), fits.results["A"], p_names=["log_cmax"], sigmas=[0.95]
     )
     (_, low), _, (_, high) = inner["log_cmax"]
     row = fits.profile("A", "cmax").iloc[0]
-    assert row["low"] == pytest.approx(np.exp(low))
-    assert row["high"] == pytest.approx(np.exp(high))
+    assert row["low"] == pytest.approx(np.exp(low), rel=1e-3)
+    assert row["high"] == pytest.approx(np.exp(high), rel=1e-3)
     long = fits.long.set_index(["patient", "quantity"]).loc[("A", "cmax")]
     width = np.log(row["high"] / row["low"])
     for ends in (("low", "high"), ("delta_low", "delta_high")):

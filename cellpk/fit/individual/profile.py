@@ -2,8 +2,8 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from cellpk.fit.individual.corners import turn_corners
 from cellpk.fit.individual.door import inner_names, minimizer
 from cellpk.fit.individual.numbers import delta_variances, quantity_names, values_of
 from cellpk.fit.individual.question import Question
+from cellpk.fit.individual.search import search
 from cellpk.fit.individual.solution import Solution
 from cellpk.fit.modes import Aim, Surroundings, descend
 from cellpk.model.parameters import SCALES
@@ -28,8 +29,9 @@ Target = Callable[[Array], tuple[Array, Array]]
 _PLACES = np.array([0.4, 0.7, 1.0, 1.4, 2.0, 3.0])
 """Where a profile is looked at first, in lengths of the delta method's interval."""
 
+_BETWEEN = np.array([0.25, 0.5, 0.75])
 _STRETCH, _STRETCHES, _ROUNDS = 3.0, 4, 3
-_STARTS = 4
+_STARTS = 8
 _TIGHT = 0.1  # a pin gives way by about so many standard errors, squared
 
 
@@ -94,15 +96,59 @@ def pinned(aim: Aim, target: Target, *, at: Array, pull: float) -> Pinned:
     return Pinned(**own, target=target, at=at, pull=pull)
 
 
-class _Asked(NamedTuple):
-    """A profile of one patient: what is profiled, about what, and how far."""
+@dataclass(eq=False)
+class _Profile:
+    """A profile of one patient: all places that are known, and how far to go.
+
+    ``parameter`` is the place of the parameter that is profiled, None where it is
+    another quantity.
+    """
 
     aim: Aim
     target: Target
-    theta: Array
-    points: Array
+    parameter: int | None
     error: float
     loss: float
+    theta: Array
+    value: Array
+    quantity: Array
+
+    @property
+    def least(self) -> float:
+        """The best objective, at the estimate."""
+        return float(self.value[0])
+
+    def look(self, places: Array) -> list[tuple[float, float]]:
+        """Return points of the profile: how far from the estimate, and the loss."""
+        at, many = self.quantity[0] + places, np.zeros(len(places), np.intp)
+        pulled = self._pulled if self.parameter is None else self._held
+        best = pulled(self.aim.of(many), at)
+        there, value = self.target(best)[0], self.aim.of(many).values(best)
+        self.theta = np.concatenate([self.theta, best])
+        self.value = np.append(self.value, value)
+        self.quantity = np.append(self.quantity, there)
+        away = (there - self.quantity[0]).tolist()
+        return list(zip(away, (value - self.least).tolist(), strict=True))
+
+    def _held(self, aim: Aim, at: Array) -> Array:
+        """Return the best places with the parameter held."""
+        low, high = (
+            np.array(np.broadcast_to(x, aim.mean.shape)) for x in (aim.low, aim.high)
+        )
+        at = np.clip(at, low[:, self.parameter], high[:, self.parameter])
+        low[:, self.parameter] = high[:, self.parameter] = at
+        return search(replace(aim, low=low, high=high), self.theta, _STARTS).theta
+
+    def _pulled(self, aim: Aim, at: Array) -> Array:
+        """Return the best places with the quantity pulled to others."""
+        pull = (_TIGHT * self.error) ** -2
+        with np.errstate(over="ignore", invalid="ignore"):
+            away = (self.quantity[:, None] - at) ** 2
+            cost = self.value[:, None] + 0.5 * pull * away
+        cost = np.where(np.isfinite(cost), cost, np.inf)
+        starts = self.theta[np.argsort(cost, axis=0, kind="stable")[:_STARTS]]
+        pins = pinned(aim, self.target, at=at, pull=pull)
+        return turn_corners(pins, descend(pins, starts).sorted()).theta[0]
 
 
 def profiled(
@@ -157,16 +203,24 @@ def profiled(
     loss = _loss(best, solution, level)
     value = values_of(aim.data, asked.ties.full(solution.theta))[0]
     errors = np.sqrt(delta_variances(aim.data, asked, solution))[0]
-    rows = []
-    for name in wanted:
-        i = known.index(name)
-        kind = "parameter" if name in asked.model.free else "derived"
-        ends = _by_lmfit(made, best, asked, (name, level, solution))
-        if ends is None:
-            target = _target(aim, asked, name)
-            about = _Asked(aim, target, solution.theta[0], points, errors[i], loss)
-            ends = _natural(asked, name, _ends(about))
-        rows.append((name, kind, value[i], *ends))
+    places = np.concatenate([solution.theta, points, asked.batch])
+    # Profiles of all parameters first: they reach places that others need.
+    alone = set(wanted) <= set(asked.names)
+    ends = {}
+    for name in wanted if alone else [*asked.names, *wanted]:
+        lmfits = _by_lmfit(made, best, asked, (name, level, solution))
+        if name in ends or (lmfits and alone):
+            ends.setdefault(name, lmfits)
+            continue
+        error = errors[known.index(name)]
+        profile = _profile(aim, asked, name, places=places, error=error, loss=loss)
+        ours = _natural(asked, name, _ends(profile))
+        places, ends[name] = profile.theta, lmfits or ours
+    kinds = {True: "parameter", False: "derived"}
+    rows = [
+        (name, kinds[name in asked.model.free], value[known.index(name)], *ends[name])
+        for name in wanted
+    ]
     columns = ["quantity", "kind", "value", "low", "high"]
     return pd.DataFrame(rows, columns=pd.Index(columns))
 
@@ -187,13 +241,17 @@ def _by_lmfit(
     asked: Question,
     about: tuple[str, float, Solution],
 ) -> tuple[float, float] | None:
-    """Return lmfit's interval of a parameter; None where lmfit gives none."""
+    """Return lmfit's interval of a parameter; None where ours is to be trusted more.
+
+    Lmfit goes from place to place along the profile, and may get stuck where the
+    objective has corners, which it has where a model switches.
+    """
     import lmfit
     from lmfit.minimizer import MinimizerException
     from scipy.stats import chi2
 
     name, level, solution = about
-    if name not in asked.names:
+    if name not in asked.names or asked.model.switches:
         return None
 
     def probability(old: "MinimizerResult", new: "MinimizerResult") -> float:
@@ -246,59 +304,50 @@ def _natural(
         return float(back(ends[0])), float(back(ends[1]))
 
 
-def _ends(asked: _Asked) -> tuple[float, float]:
+def _profile(
+    aim: Aim, asked: Question, name: str, *, places: Array, error: float, loss: float
+) -> _Profile:
+    """Return a profile that begins at the first of places."""
+    value, target = aim.values(places[:, None])[:, 0], _target(aim, asked, name)
+    parameter = asked.names.index(name) if name in asked.names else None
+    quantity = target(places)[0]
+    return _Profile(aim, target, parameter, error, loss, places, value, quantity)
+
+
+def _ends(profile: _Profile) -> tuple[float, float]:
     """Return the ends of a profile interval on the quantity's scale."""
-    middle = float(asked.target(asked.theta[None])[0][0])
-    if not asked.error > 0:
+    middle = float(profile.quantity[0])
+    if not profile.error > 0:
         return middle, middle
-    return _end(asked, middle, -1), _end(asked, middle, 1)
+    return middle + _end(profile, -1), middle + _end(profile, 1)
 
 
-def _end(asked: _Asked, middle: float, sign: int) -> float:
-    """Return one end: further and further out, then nearer and nearer to it."""
-    least = float(asked.aim.values(asked.theta[None])[0])
-    reach = asked.error * np.sqrt(2 * asked.loss)
-    seen = [(0.0, least)]
+def _end(profile: _Profile, sign: int) -> float:
+    """Return how far one end is: further and further out, then nearer to it."""
+    reach, limit = profile.error * np.sqrt(2 * profile.loss), profile.loss
+    seen = [(0.0, 0.0)]
     for stretch in range(_STRETCHES):
-        places = _PLACES * reach * _STRETCH**stretch
-        seen += _points(asked, middle, sign * places)
-        if max(value for _, value in seen) > least + asked.loss:
+        seen += profile.look(sign * _PLACES * reach * _STRETCH**stretch)
+        if max(loss for _, loss in seen) > limit:
             break
-    else:
-        return sign * np.inf
     for _ in range(_ROUNDS):
-        low, high = _bracket(seen, sign, least + asked.loss)
-        between = low[0] + np.array([0.25, 0.5, 0.75]) * (high[0] - low[0])
-        seen += _points(asked, middle, between)
-    low, high = _bracket(seen, sign, least + asked.loss)
+        low, high = _bracket(seen, sign, limit)
+        if high is None:
+            return sign * np.inf
+        seen += profile.look(low[0] + _BETWEEN * (high[0] - low[0]))
+    low, high = _bracket(seen, sign, limit)
+    if high is None:
+        return sign * np.inf
     # The root of the loss is nearly straight along the quantity.
-    near, far = (np.sqrt(max(value - least, 0.0)) for _, value in (low, high))
-    share = (np.sqrt(asked.loss) - near) / (far - near)
-    return float(middle + low[0] + share * (high[0] - low[0]))
+    near, far = (np.sqrt(max(loss, 0.0)) for _, loss in (low, high))
+    share = (np.sqrt(limit) - near) / (far - near)
+    return float(low[0] + share * (high[0] - low[0]))
 
 
 def _bracket(
     seen: list[tuple[float, float]], sign: int, limit: float
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return the farthest point within the limit, and the next one beyond it."""
+) -> tuple[tuple[float, float], tuple[float, float] | None]:
+    """Return the farthest point within the limit, and the next beyond, if any is."""
     out = sorted(seen, key=lambda pair: sign * pair[0])
-    last = max(i for i, (_, value) in enumerate(out) if value <= limit)
-    beyond = [pair for pair in out[last + 1 :] if pair[1] > limit]
-    return out[last], beyond[0] if beyond else out[last]
-
-
-def _points(asked: _Asked, middle: float, places: Array) -> list[tuple[float, float]]:
-    """Return points of the profile: how far from the middle, and the objective."""
-    at, pull = middle + places, (_TIGHT * asked.error) ** -2
-    many = np.zeros(len(at), np.intp)
-    aim = pinned(asked.aim.of(many), asked.target, at=at, pull=pull)
-    points = np.concatenate([asked.theta[None], asked.points])
-    value = asked.aim.values(points[:, None])[:, 0]
-    quantity = asked.target(points)[0]
-    cost = value[:, None] + 0.5 * pull * (quantity[:, None] - at) ** 2
-    cost = np.where(np.isfinite(cost), cost, np.inf)
-    starts = points[np.argsort(cost, axis=0, kind="stable")[:_STARTS]]
-    best = turn_corners(aim, descend(aim, starts).sorted()).theta[0]
-    there = asked.target(best)[0] - middle
-    plain = asked.aim.of(many).values(best)
-    return list(zip(there.tolist(), plain.tolist(), strict=True))
+    last = max(i for i, (_, loss) in enumerate(out) if loss <= limit)
+    return out[last], next((pair for pair in out[last + 1 :]), None)
