@@ -87,12 +87,11 @@ def _population(model: "Model", study: "Study", tell: Progress) -> "PopulationFi
     patients = len(fit_data(model, study).patients)
     if patients < FEWEST:
         raise FitError(
-            f"{counted(patients, 'patient')} with a sample that says something of "
-            f"the level: fewer than {FEWEST} do not tell how patients differ"
+            f"{counted(patients, 'patient')} with a sample that says something of the "
+            f"level: fewer than {FEWEST} do not tell how patients differ"
         )
-    return fit_population(
-        model, study, seed=study.settings.analysis.seed, progress=each
-    )
+    seed = study.settings.analysis.seed
+    return fit_population(model, study, seed=seed, progress=each)
 
 
 def _associations(
