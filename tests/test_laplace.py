@@ -238,3 +238,16 @@ def test_the_condition_number_is_that_of_the_correlations(fits):
     assert found.eigenvalues == pytest.approx(values)
     assert found.condition == pytest.approx(values[-1] / values[0])
     assert values.sum() == pytest.approx(len(values))
+
+
+@pytest.mark.parametrize(
+    ("asked", "what"),
+    [
+        ({"lots": ["cmax"]}, "donor lots"),
+        ({"without_spread": ["tmax"]}, "parameters without a spread"),
+    ],
+)
+def test_what_laplace_does_not_know_is_refused(asked, what):
+    stein = ck.load_model("stein_2019_tisagenlecleucel")
+    with pytest.raises(ck.FitError, match=f"does not know of {what}"):
+        ck.fit_population(stein, ck.simulate_study(seed=1), method="laplace", **asked)

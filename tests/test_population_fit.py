@@ -209,3 +209,27 @@ def test_draws_of_a_patient_hang_together_as_her_parameters_do(fit):
     assert np.abs(expected - np.eye(6)).max() > 0.8  # some are closely related
     assert np.abs((drawn - expected).mean(0)).max() < 0.05
     assert np.abs(drawn - expected).std() < 0.12
+
+
+def test_a_spread_at_its_bound_is_no_number_and_no_expansion_does_not_shrink():
+    """The trial: fb and beta are not told, and 3 of 18 patients never expanded."""
+    stein = ck.load_model("stein_2019_tisagenlecleucel")
+    fit = ck.fit_population(stein, ck.simulate_study(seed=1), steps=QUICK)
+    rows = fit.table.set_index("parameter").loc[list(stein.free)]
+    bound = [
+        name for name in stein.free if f"the spread of {name} stands" in str(fit.doubts)
+    ]
+    assert bound
+    assert (
+        rows.loc[bound, ["iiv_sd", "iiv_var", "iiv_cv", "shrinkage"]]
+        .isna()
+        .all(axis=None)
+    )
+    told = rows.drop(bound)
+    assert told["iiv_sd"].notna().all()
+    seen = fit.individuals["expanded"] > 0.5
+    assert (~seen).sum() == 3
+    logs = np.log(fit.individuals.loc[seen, "cmax"])
+    assert rows.loc["cmax", "shrinkage"] == pytest.approx(
+        100 * (1 - logs.std(ddof=0) / rows.loc["cmax", "iiv_sd"]), abs=3
+    )

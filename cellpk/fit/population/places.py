@@ -112,13 +112,16 @@ def places_at(sampled: Sampled, state: State, *, rng: np.random.Generator) -> Pl
 
 def _refuse(layout: Layout) -> None:
     """Refuse what the approximation does not know: a patient is one normal vector."""
-    parts = layout.parts()
-    other = [name for name in parts if name not in KINDS]
-    if other or not layout.structure.varies.all():
-        found = ", ".join(other) or "parameters without a spread between patients"
-        raise FitError(
-            f"Laplace's method does not know of {found}", todo="Use method='saem'."
-        )
+    words = {
+        "donor lots": layout.structure.lots is None,
+        "parameters without a spread between patients": layout.structure.varies.all(),
+        "other estimates": {*layout.parts()} <= {*KINDS, "log_lot_sd"},
+    }
+    for found, none in words.items():
+        if not none:
+            raise FitError(
+                f"Laplace's method does not know of {found}", todo="Use method='saem'."
+            )
 
 
 def _along(aim: Aim, held: NDArray[np.bool_], away: Array) -> Places:

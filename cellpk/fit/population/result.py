@@ -88,8 +88,9 @@ class PopulationFit(Saveable):
         its 95% Wald interval (Student's t), symmetric on the parameter's own scale;
         ``rse`` (%). Of typical values: ``iiv_sd`` (SD between patients on that scale),
         ``iiv_var``, ``iiv_cv`` (%; of a log-normal parameter, else NaN), ``iiv_rse``
-        (%) and ``shrinkage`` (%: of the SD of the patients' means). Of one without
-        spread these are 0, the last two NaN.
+        (%) and ``shrinkage`` (%: of the SD of the means of patients who expanded). Of
+        one without spread these are 0, the last two NaN; all are NaN of a spread at its
+        bound, and a typical value is NaN where the samples do not tell it.
         """
         rows = [*self._typical(), *self._others()]
         return pd.DataFrame(rows)
@@ -291,13 +292,15 @@ class PopulationFit(Saveable):
         return f"<p>{html.escape(repr(self))}</p>{table}"
 
     def _typical(self) -> list[dict[str, object]]:
-        layout, mean = self.estimates.layout, self.posteriors.mean
+        layout, errors = self.estimates.layout, self.estimates.standard_errors
         state, where = layout.state, layout.parts()
-        away = mean - layout.structure.means(state.beta)
-        errors, spread = self.estimates.standard_errors, np.sqrt(np.diag(state.omega))
         varies = layout.structure.varies
         spread_errors = np.full(varies.size, np.nan)
         spread_errors[varies] = errors[where["log_sd"]]
+        # A spread at its bound is a number of ours, and none of the samples.
+        told = ~varies | np.isfinite(spread_errors)
+        spread = np.where(told, np.sqrt(np.diag(state.omega)), np.nan)
+        shrinkage = self._shrinkage(spread)
         reach, rows = self.estimates.quantile * _MIDDLE_AND_ENDS, []
         for i, name in enumerate(self.model.free):
             row = self.model.parameters[name]
@@ -319,12 +322,23 @@ class PopulationFit(Saveable):
                     if row.scale == "log"
                     else np.nan,
                     "iiv_rse": 100 * spread_errors[i],
-                    "shrinkage": 100 * (1 - away[:, i].std() / spread[i])
-                    if varies[i]
-                    else np.nan,
+                    "shrinkage": shrinkage[i] if varies[i] else np.nan,
                 }
             )
         return rows
+
+    def _shrinkage(self, spread: Array) -> Array:
+        """Return by how many % the SD of the patients' means falls short, (p,).
+
+        Patients count by the chance that their cells expanded: of the others' curves
+        nothing is known.
+        """
+        known, layout = self.posteriors, self.estimates.layout
+        away = known.mean - layout.structure.means(layout.state.beta)
+        weight = known.expanded / known.expanded.sum()
+        variance = weight @ np.square(away - weight @ away)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return 100 * (1 - np.sqrt(variance) / spread)
 
     def _others(self) -> list[dict[str, object]]:
         layout, errors = self.estimates.layout, self.estimates.standard_errors
