@@ -1,6 +1,7 @@
 """What all patients of a study are asked alike: parameters, prior, bounds, starts."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,14 +74,14 @@ class Question:
         """Their spread between patients, shape (k,)."""
         return self.prior.sd[self.ties.places]
 
-    @property
+    @cached_property
     def precision(self) -> Array:
         """Inverse covariance between patients, correlations included, shape (k, k)."""
         places = self.ties.places
         correlation = self.model.correlation[np.ix_(places, places)]
         return np.linalg.inv(correlation * np.outer(self.sd, self.sd))
 
-    @property
+    @cached_property
     def batch(self) -> Array:
         """Points among which the starts are chosen, shape (b, k): a Sobol sequence."""
         drawn = self.prior_draws(max(BATCH, self.starts))

@@ -189,9 +189,12 @@ class IndividualFits(Saveable):
     ) -> pd.DataFrame:
         """Return profile-likelihood intervals of one patient.
 
-        Of parameters they are those of ``lmfit.conf_interval``, of derived quantities
-        those of a profile of ours. The loss of -2 log L (with the prior's share, MAP)
-        is held to chi-square; where the residual error was estimated (ML), to F.
+        Of parameters they are those of ``lmfit.conf_interval``. Lmfit goes along the
+        profile from place to place; where the model has a switch, the objective has
+        corners in which that got stuck in 1 of 12 simulated patients. There, and of
+        derived quantities, they are those of a profile of ours, which searches each
+        place from many starts. The loss of -2 log L (with the prior's share, MAP) is
+        held to chi-square; where the residual error was estimated (ML), to F.
 
         Parameters
         ----------
