@@ -46,6 +46,27 @@ class JointErrors:
             for name in part.names
         )
 
+    def units(self, levels: Sequence[str]) -> tuple[str, ...]:
+        """Return the units of all parameters, shape (k,).
+
+        Parameters
+        ----------
+        levels : sequence of str
+            Unit of the levels of each assay.
+
+        Examples
+        --------
+        >>> values = {"additive": 5.0, "proportional": 0.2}
+        >>> one = JointErrors((ResidualError("combined", values),), ("flow",))
+        >>> one.units(["cells/uL"])
+        ('cells/uL', '1')
+        """
+        return tuple(
+            unit if part.kind == "normal" or name == "additive" else "1"
+            for part, unit in zip(self.parts, levels, strict=True)
+            for name in part.names
+        )
+
     @property
     def logs(self) -> Array:
         """Logs of all parameters, shape (k,)."""

@@ -14,7 +14,7 @@ from cellpk.fit.data import FitData
 from cellpk.fit.population.conditional import Modes, modes_at
 from cellpk.fit.population.derived import derived_quantities
 from cellpk.fit.population.estimates import Estimates
-from cellpk.fit.population.joint import JointData
+from cellpk.fit.population.joint import JointData, JointErrors
 from cellpk.fit.population.laplace import approximated
 from cellpk.fit.population.lots import FEW
 from cellpk.fit.population.places import places_at
@@ -349,12 +349,14 @@ class PopulationFit(Saveable):
             value, error = state.beta[i], errors[i]
             found = _row(name, "covariate effect", value, error)
             rows.append(found | _between(value + ends * error))
-        logs = zip(
-            state.errors.names, state.errors.logs, errors[where["error"]], strict=True
-        )
-        for name, log, error in logs:
+        own = state.errors
+        assert isinstance(own, JointErrors)
+        units = own.units([one.unit for one in self.data.series])
+        logs = zip(own.names, own.logs, errors[where["error"]], units, strict=True)
+        for name, log, error, unit in logs:
             found = _row(name, "residual error", np.exp(log), np.exp(log) * error)
-            rows.append(found | _between(np.exp(log + ends * error)))
+            found |= {"unit": unit} | _between(np.exp(log + ends * error))
+            rows.append(found)
         if state.never:
             (error,) = errors[where["never"]]
             logit = np.log(state.never / (1 - state.never))
