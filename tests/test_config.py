@@ -71,6 +71,13 @@ def test_unknown_keys_offer_the_nearest_known_one(values, column, todo):
     assert problem.file == "study.toml"
 
 
+def test_a_table_that_may_stand_several_times_says_how_it_is_headed():
+    (problem,) = problems_of({**LEAST, "samples": {"file": "samples.csv"}})
+    assert problem.column == "samples"
+    assert problem.what.startswith("a single table [samples] stands where")
+    assert problem.todo == "Write its heading as [[samples]]."
+
+
 def test_a_day_without_its_window_says_how_many_values_there_are():
     visits = {**LEAST, "metrics": {"visits": {"d28": [28]}}}
     (problem,) = problems_of(visits)

@@ -63,6 +63,10 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], file: str) -> Problem
     if detail["type"] == "missing":
         todo = _MISSING.get(str(key), f"Add {key!r}.")
         return Problem("the key is missing", todo, file=file, column=place)
+    if detail["type"] == "tuple_type" and isinstance(value, dict):
+        what = f"a single table [{place}] stands where there may be several"
+        todo = f"Write its heading as [[{place}]]."
+        return Problem(what, todo, file=file, column=place)
     what = detail["msg"].removeprefix("Value error, ")
     what, todo = what[:1].lower() + what[1:], "Correct it."
     if detail["type"] == "literal_error" and isinstance(value, str):
