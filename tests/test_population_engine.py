@@ -7,6 +7,7 @@ import pytest
 from linear_population import NAMES, Sd, lines
 from scipy.optimize import minimize
 
+from cellpk.fit.population.certainty import FLAT, concluded
 from cellpk.fit.population.chains import Steps
 from cellpk.fit.population.importance import Importance
 from cellpk.fit.population.layout import Layout
@@ -139,7 +140,9 @@ def test_slopes_are_those_of_the_sampled_likelihood():
         / (2 * step)
         for away in np.eye(vector.size)
     ]
-    assert found.slope(layout, vector) == pytest.approx(numeric, abs=1e-6)
+    assert found.slopes(layout.state_at(vector)).sum(0) == pytest.approx(
+        numeric, abs=1e-6
+    )
 
 
 def test_slopes_by_a_parameter_without_spread_are_those_of_the_sampled_likelihood():
@@ -160,7 +163,9 @@ def test_slopes_by_a_parameter_without_spread_are_those_of_the_sampled_likelihoo
         / (2 * step)
         for away in np.eye(vector.size)
     ]
-    assert found.slope(layout, vector) == pytest.approx(numeric, abs=1e-6)
+    assert found.slopes(layout.state_at(vector)).sum(0) == pytest.approx(
+        numeric, abs=1e-6
+    )
 
 
 def test_a_vector_stands_for_the_estimates_it_was_made_of():
@@ -226,3 +231,26 @@ def test_what_the_samples_do_not_tell_has_no_standard_error():
     assert np.isfinite(told.standard_errors[1])
     assert np.flatnonzero(np.isnan(untold.standard_errors)).tolist() == [1]
     assert "the samples do not tell" in untold.doubts[0]
+
+
+def test_estimates_that_trade_off_for_nothing_are_as_unsure_as_that_makes_them():
+    """Their sum is known as well as the others; along their difference all is flat."""
+    state = State(np.array([1.8, -0.9]), np.diag([1.2, 0.3]), Sd(0.8))
+    layout = Layout(structure(lines(5)), state)
+    along = np.array([1.0, -1.0, 0.0, 0.0, 0.0]) / np.sqrt(2)
+    bent = 100 * (np.eye(5) - np.outer(along, along)) - np.outer(along, along)
+    found = concluded(layout, bent, 2.0 * along)
+    assert [layout.names[i] for i in found.untold] in (["a"], ["b"])
+    told = np.sqrt([0.005 + FLAT**2 / 2, 0.01, 0.01, 0.01])
+    errors = found.standard_errors
+    assert errors[np.isfinite(errors)] == pytest.approx(told)
+    assert found.moved == pytest.approx(2.0 * FLAT / np.sqrt(5))
+
+
+def test_curvature_is_told_next_to_a_correlation_of_one():
+    data = lines(12, rho=0.5)
+    corner = 0.9996 * np.sqrt(1.1 * 0.4)
+    omega = np.array([[1.1, corner], [corner, 0.4]])
+    state = State(np.array([1.8, -0.9]), omega, Sd(0.6))
+    found = importance(data, state, full=True, draws=300)
+    assert np.isfinite(found.information(state)).all()

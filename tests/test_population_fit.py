@@ -211,22 +211,11 @@ def test_draws_of_a_patient_hang_together_as_her_parameters_do(fit):
     assert np.abs(drawn - expected).std() < 0.12
 
 
-def test_a_spread_at_its_bound_is_no_number_and_no_expansion_does_not_shrink():
-    """The trial: fb and beta are not told, and 3 of 18 patients never expanded."""
+def test_patients_who_never_expanded_do_not_shrink():
+    """Of 18 patients 3 never had a level: they say nothing of the spread of peaks."""
     stein = ck.load_model("stein_2019_tisagenlecleucel")
     fit = ck.fit_population(stein, ck.simulate_study(seed=1), steps=QUICK)
-    rows = fit.table.set_index("parameter").loc[list(stein.free)]
-    bound = [
-        name for name in stein.free if f"the spread of {name} stands" in str(fit.doubts)
-    ]
-    assert bound
-    assert (
-        rows.loc[bound, ["iiv_sd", "iiv_var", "iiv_cv", "shrinkage"]]
-        .isna()
-        .all(axis=None)
-    )
-    told = rows.drop(bound)
-    assert told["iiv_sd"].notna().all()
+    rows = fit.table.set_index("parameter")
     seen = fit.individuals["expanded"] > 0.5
     assert (~seen).sum() == 3
     logs = np.log(fit.individuals.loc[seen, "cmax"])

@@ -56,6 +56,9 @@ def test_a_spread_that_is_not_there_ends_at_its_bound_and_the_way_out_is_said(st
     fit = ck.fit_population(stein, study, steps=QUICK)
     (said,) = [doubt for doubt in fit.doubts if "spread of tmax" in doubt]
     assert "without_spread=['tmax']" in said
+    row = fit.table.set_index("parameter").loc["tmax"]
+    assert np.isfinite(row["value"])
+    assert row[["iiv_sd", "iiv_var", "iiv_cv", "shrinkage"]].isna().all()
 
 
 def test_a_parameter_that_the_model_holds_fixed_is_estimated_on_demand(tmp_path):

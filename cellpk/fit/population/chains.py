@@ -109,7 +109,9 @@ class Chains:
         self._likelihood = self.data.log_likelihood(self.levels, state.errors)
         if self.lots:
             self._draw_lots(self.lots, state)
-        self._prior = self._log_prior(self.theta, state)
+        self._means = self.structure.means(state.beta) + self._shift
+        self._root = np.linalg.cholesky(np.linalg.inv(state.omega))
+        self._prior = self._log_prior(self.theta)
         if state.never:
             self._classify(state.never)
         for _ in range(steps.prior):
@@ -179,7 +181,7 @@ class Chains:
         """
         levels = self.data.levels(there)
         likelihood = self.data.log_likelihood(levels, state.errors)
-        prior = self._log_prior(there, state)
+        prior = self._log_prior(there)
         better = np.where(self.expanded, likelihood - self._likelihood, 0.0)
         if not fresh:
             better = better + prior - self._prior
@@ -191,11 +193,9 @@ class Chains:
             old[went] = new[went]
         return float(went.mean())
 
-    def _log_prior(self, theta: Array, state: State) -> Array:
-        away = theta - self.structure.means(state.beta) - self._shift
-        return -0.5 * np.einsum(
-            "cip,pq,ciq->ci", away, np.linalg.inv(state.omega), away
-        )
+    def _log_prior(self, theta: Array) -> Array:
+        away = theta - self._means
+        return -0.5 * np.square(away @ self._root).sum(-1)
 
     def _draw_lots(self, lots: Lots, state: State) -> None:
         """Draw what each lot adds, given the parameters of its patients."""

@@ -253,50 +253,44 @@ class Importance:
         away = theta - mean[:, None, :]
         return mean, np.swapaxes(weighed * away, -1, -2) @ away
 
-    def slope(self, layout: Layout, vector: Array) -> Array:
-        """Return the slope of the log likelihood by the estimates (Fisher's identity).
+    def look(self, state: State) -> tuple[float, Array]:
+        """Return log likelihood and slopes, as :func:`.climb.climbed` asks for them."""
+        return float(self.log_likelihood(state).sum()), self.slopes(state)
+
+    def slopes(self, state: State) -> Array:
+        """Return the slope of each patient's log likelihood (Fisher's identity).
 
         Parameters
         ----------
-        layout : Layout
-            Where each estimate stands.
-        vector : ndarray
+        state : State
             Estimates.
-        """
-        return self.slopes(layout, vector).sum(0)
 
-    def slopes(self, layout: Layout, vector: Array) -> Array:
-        """Return the slope of each patient's log likelihood, (patients, estimates).
-
-        Of patients who share lots, that of each lot: (L, estimates).
+        Returns
+        -------
+        ndarray, shape (patients, estimates)
+            In the order of ``Layout.vector``. Of patients who share lots, that of each
+            lot: (L, estimates).
         """
-        state, where = layout.state_at(vector), layout.parts()
         lots = self.structure.lots
         together = self._joint(lots, state) if lots else None
         weights, expanded = self.expected(state)
         weights = weights * expanded
         first, second = self._distances(state, weights, together)
-        inverse, varies = self._inverse(state), self._varies
-        pull = first @ inverse
+        inverse = self._inverse(state)
+        by_mean = first @ inverse
         _, by_error, by_shared = self._samples(state)
-        pull[:, ~self.structure.varies] = (weights[..., None] * by_shared).sum(0)
-        by_omega = 0.5 * (
-            inverse @ second @ inverse - expanded[:, None, None] * inverse
+        by_mean[:, ~self.structure.varies] = (weights[..., None] * by_shared).sum(0)
+        slopes = (layout := Layout(self.structure, state)).by_estimates(
+            by_mean,
+            0.5 * (inverse @ second @ inverse - expanded[:, None, None] * inverse),
+            by_error=(weights[..., None] * by_error).sum(0),
+            by_odds=1 - expanded - state.never,
         )
-        slopes = np.zeros((len(expanded), vector.size))
-        design = self.structure.design
-        slopes[:, where["beta"]] = np.einsum("ipa,ip->ia", design, pull)
-        slopes[:, where["log_sd"]] = 2 * (by_omega * state.omega).sum(-1)[:, varies]
-        sd = np.sqrt(np.diag(state.omega))
-        rows, columns = np.array(layout.pairs, int).reshape(-1, 2).T
-        between = 2 * by_omega[:, rows, columns] * (sd[rows] * sd[columns])
-        slopes[:, where["correlation"]] = between
-        slopes[:, where["error"]] = (weights[..., None] * by_error).sum(0)
-        slopes[:, where["never"]] = (1 - expanded - state.never)[:, None]
         if lots and together:
             slopes = lots.summed(slopes)
             squares = together.chances[..., None] * np.square(self.grid.nodes)
-            slopes[:, where["log_lot_sd"]] = squares.sum(0) / state.lot_sd**2 - 1
+            between = squares.sum(0) / state.lot_sd**2 - 1
+            slopes[:, layout.parts()["log_lot_sd"]] = between
         return slopes
 
     def _distances(
@@ -319,15 +313,28 @@ class Importance:
             second = second + np.einsum("bip,biq->ipq", present, shift)
         return first, second
 
-    def information(self, layout: Layout, vector: Array) -> Array:
+    def information(self, state: State) -> Array:
         """Return the observed information: the curvature of -log L at the estimates."""
+        layout = Layout(self.structure, state)
+        vector = layout.vector()
         columns = []
-        for k in range(vector.size):
-            away = _STEP * np.eye(vector.size)[k]
-            up, down = (self.slope(layout, vector + s * away) for s in (1, -1))
-            columns.append((down - up) / (2 * _STEP))
+        for along in np.eye(vector.size):
+            step, ends = _STEP, self._ends(layout, _STEP * along)
+            while not all(self._possible(state) for state in ends):
+                step /= 2  # a correlation close to its end
+                ends = self._ends(layout, step * along)
+            up, down = (self.slopes(state).sum(0) for state in ends)
+            columns.append((down - up) / (2 * step))
         information = np.array(columns)
         return (information + information.T) / 2
+
+    def _ends(self, layout: Layout, away: Array) -> tuple[State, State]:
+        vector = layout.vector()
+        return layout.state_at(vector + away), layout.state_at(vector - away)
+
+    def _possible(self, state: State) -> bool:
+        """Say whether estimates have a covariance between patients."""
+        return bool(np.linalg.eigvalsh(state.omega[self._own])[0] > 0)
 
     def _mixed(self, curve: Array, never: float) -> Array:
         """Mix in the class of patients whose cells never expand."""

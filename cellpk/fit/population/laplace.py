@@ -123,13 +123,12 @@ def approximated(sampled: Sampled, state: State, places: Places) -> Approximatio
     by_mean, by_omega, by_error = _by_numbers(
         aim, state, theta, covariance=covariance, drift=_drift(covariance, bent, places)
     )
-    layout = Layout(sampled.structure, state)
-    slopes = _by_estimates(
-        layout,
-        (weights[..., None] * by_mean).sum(0),
-        (weights[..., None, None] * by_omega).sum(0),
-        by_error=(weights[..., None] * by_error).sum(0),
-        expanded=expanded,
+    shares = (weights * expanded)[..., None]
+    slopes = Layout(sampled.structure, state).by_estimates(
+        (shares * by_mean).sum(0),
+        (shares[..., None] * by_omega).sum(0),
+        by_error=(shares * by_error).sum(0),
+        by_odds=1 - expanded - state.never,
     )
     return Approximation(whole, slopes, theta, covariance, weights)
 
@@ -236,30 +235,6 @@ def _by_errors(
             total[..., place] += gained.sum(-1) / (2 * _AWAY)
             place += 1
     return total
-
-
-def _by_estimates(
-    layout: Layout,
-    by_mean: Array,
-    by_omega: Array,
-    *,
-    by_error: Array,
-    expanded: Array,
-) -> Array:
-    """Return slopes by the estimates, shape (N, estimates)."""
-    state, where = layout.state, layout.parts()
-    sd = np.sqrt(np.diag(state.omega))
-    slopes = np.empty((len(by_mean), layout.vector().size))
-    design = layout.structure.design
-    slopes[:, where["beta"]] = np.einsum("ipa,ip->ia", design, by_mean)
-    slopes[:, where["log_sd"]] = 2 * (by_omega * state.omega).sum(-1)
-    rows, columns = np.array(layout.pairs, int).reshape(-1, 2).T
-    between = 2 * by_omega[:, rows, columns] * (sd[rows] * sd[columns])
-    slopes[:, where["correlation"]] = between
-    slopes[:, where["error"]] = by_error
-    slopes *= expanded[:, None]
-    slopes[:, where["never"]] = (1 - expanded - state.never)[:, None]
-    return slopes
 
 
 def _mixed(

@@ -6,12 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cellpk.fit.population.certainty import concluded, moved
+from cellpk.fit.population.climb import climbed, rough_errors
 from cellpk.fit.population.estimates import Estimates
 from cellpk.fit.population.importance import Importance
 from cellpk.fit.population.laplace import Approximation, approximated
 from cellpk.fit.population.layout import Layout
 from cellpk.fit.population.places import Places, places_at
-from cellpk.fit.population.polish import Maximum, bounds
+from cellpk.fit.population.polish import Maximum
 from cellpk.fit.population.saem import Course
 from cellpk.fit.population.state import Sampled, State
 
@@ -97,42 +99,20 @@ def _climbed(
     sampled: Sampled, state: State, places: Places, *, trace: list[Array]
 ) -> End:
     """Climb, with the modes going along."""
-    from scipy.optimize import minimize
+    found = places
 
-    layout = Layout(sampled.structure, state)
-    low, high = np.array(bounds(layout)).T
-    start = np.clip(layout.vector(), low, high)
-    found = approximated(sampled, layout.state_at(start), places)
-    size = _rough_errors(found.slopes)
-
-    def loss(steps: Array) -> tuple[float, Array]:
+    def look(state: State) -> tuple[float, Array]:
         nonlocal found
-        state = layout.state_at(start + size * steps)
-        if np.linalg.eigvalsh(state.omega)[0] <= 0:
-            return 1e12, np.zeros_like(steps)
-        found = approximated(sampled, state, places._replace(theta=found.theta))
+        here = approximated(sampled, state, found)
+        found = found._replace(theta=here.theta)
         trace.append(state.numbers())
-        return -found.log_likelihood.sum(), -found.slopes.sum(0) * size
+        return float(here.log_likelihood.sum()), here.slopes
 
-    best = minimize(
-        loss,
-        np.zeros_like(start),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=np.transpose([(low - start) / size, (high - start) / size]),
-        options={"maxiter": 100, "ftol": 1e-8},
-    )
-    state = layout.state_at(start + size * best.x)
-    found = approximated(sampled, state, places._replace(theta=found.theta))
-    course = Course(state, *found.moments, np.array(trace))
-    places = places._replace(theta=found.theta)
-    return End(course, places, float(found.log_likelihood.sum()))
-
-
-def _rough_errors(slopes: Array) -> Array:
-    """Return standard errors from the slopes of the patients, at most 0.5."""
-    information = slopes.T @ slopes + np.eye(slopes.shape[1]) / 0.25
-    return np.sqrt(np.diag(np.linalg.inv(information)))
+    state = climbed(Layout(sampled.structure, state), look, steps=100, close=1e-8)
+    end = approximated(sampled, state, found)
+    course = Course(state, *end.moments, np.array(trace))
+    places = found._replace(theta=end.theta)
+    return End(course, places, float(end.log_likelihood.sum()))
 
 
 def laplace_maximum(
@@ -176,7 +156,8 @@ def laplace_maximum(
     state = end.course.state
     here = approximated(sampled, state, end.places)
     layout = Layout(sampled.structure, state)
-    estimates = _estimated(sampled, layout, end.places, here)
+    information = _information(sampled, layout, end.places, here)
+    estimates = concluded(layout, information, here.slopes.sum(0))
     drawn = Importance(sampled, state, moments=here.moments, rng=rng, draws=draws)
     moments = drawn.moments(state)
     drawn = Importance(sampled, state, moments=moments, rng=rng, draws=draws)
@@ -186,36 +167,11 @@ def laplace_maximum(
     return Maximum(replace(estimates, doubted=doubted), drawn, known)
 
 
-def _estimated(
-    sampled: Sampled, layout: Layout, places: Places, here: Approximation
-) -> Estimates:
-    """Return the estimates with what the curvature of the approximation says."""
-    vector = layout.vector()
-    low, high = np.array(bounds(layout)).T
-    at_bound = (vector < low + 1e-6) | (vector > high - 1e-6)
-    free = np.ix_(~at_bound, ~at_bound)
-    information = _information(sampled, layout, places, here)[free]
-    slopes = here.slopes[:, ~at_bound]
-    values, directions = np.linalg.eigh(information)
-    untold = np.abs(directions[:, values <= 0]).argmax(0)
-    if untold.size:
-        information = slopes.T @ slopes
-    covariance = np.full((vector.size, vector.size), np.nan)
-    covariance[free] = np.linalg.pinv(information)
-    return Estimates(
-        layout=layout,
-        covariance=covariance,
-        moved=_moved(slopes.sum(0), covariance[free]),
-        at_bound=tuple(at_bound.tolist()),
-        untold=tuple(np.flatnonzero(~at_bound)[np.unique(untold)].tolist()),
-    )
-
-
 def _information(
     sampled: Sampled, layout: Layout, places: Places, here: Approximation
 ) -> Array:
     """Return the curvature of minus the approximation, by differences of its slope."""
-    vector, size = layout.vector(), _AWAY * _rough_errors(here.slopes)
+    vector, size = layout.vector(), _AWAY * rough_errors(here.slopes)
 
     def slope(k: int) -> Array:
         state = layout.state_at(vector + size[k] * np.eye(vector.size)[k])
@@ -226,24 +182,18 @@ def _information(
     return (information + information.T) / 2
 
 
-def _moved(slope: Array, covariance: Array) -> float:
-    """Return how far a Newton step leads, in standard errors: root mean square."""
-    step = slope @ covariance @ slope
-    return float(np.sqrt(max(step, 0.0) / max(1, slope.size)))
-
-
 def _doubted(
     estimates: Estimates, drawn: Importance, approximated: float
 ) -> tuple[str, ...]:
     """Say where the likelihood itself has its maximum elsewhere."""
     layout, kept = estimates.layout, ~np.array(estimates.at_bound)
-    slope = drawn.slope(layout, layout.vector())[kept]
-    moved = _moved(slope, estimates.covariance[np.ix_(kept, kept)])
-    if moved <= OFF:
+    slope = drawn.slopes(layout.state).sum(0)[kept]
+    off = moved(slope, estimates.covariance[np.ix_(kept, kept)])
+    if off <= OFF:
         return ()
     known = float(drawn.log_likelihood(layout.state).sum())
     return (
         f"Laplace's approximation is off by {2 * (known - approximated):.1f} of "
-        f"-2 log L, and its estimates by {moved:.1f} standard errors on average from "
+        f"-2 log L, and its estimates by {off:.1f} standard errors on average from "
         "those of the likelihood itself: use method='saem'",
     )

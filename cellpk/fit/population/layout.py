@@ -92,6 +92,39 @@ class Layout:
         omega = np.outer(sd, sd) * correlation
         return State(part["beta"], omega, errors, never, np.exp(part["log_lot_sd"]))
 
+    def by_estimates(
+        self, by_mean: Array, by_omega: Array, *, by_error: Array, by_odds: Array
+    ) -> Array:
+        """Return slopes by the estimates; those by SDs between lots are left at 0.
+
+        Parameters
+        ----------
+        by_mean : ndarray, shape (N, p)
+            Slopes of each patient's log likelihood by what is expected of her.
+        by_omega : ndarray, shape (N, p, p)
+            By the covariance between patients.
+        by_error : ndarray, shape (N, k)
+            By the logs of the residual errors.
+        by_odds : ndarray, shape (N,)
+            By the log odds never to have expanded.
+
+        Returns
+        -------
+        ndarray, shape (N, estimates)
+        """
+        where, state = self.parts(), self.state
+        sd, varies = np.sqrt(np.diag(state.omega)), self.structure.varies
+        slopes = np.zeros((len(by_mean), where["log_lot_sd"].stop))
+        design = self.structure.design
+        slopes[:, where["beta"]] = np.einsum("ipa,ip->ia", design, by_mean)
+        slopes[:, where["log_sd"]] = 2 * (by_omega * state.omega).sum(-1)[:, varies]
+        rows, columns = np.array(self.pairs, int).reshape(-1, 2).T
+        between = 2 * by_omega[:, rows, columns] * (sd[rows] * sd[columns])
+        slopes[:, where["correlation"]] = between
+        slopes[:, where["error"]] = by_error
+        slopes[:, where["never"]] = by_odds[:, None]
+        return slopes
+
     @property
     def names(self) -> tuple[str, ...]:
         """What each estimate is called, in the order of the vector."""

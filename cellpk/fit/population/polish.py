@@ -1,10 +1,13 @@
 """From the end of a stochastic search to the maximum itself, and how sure it is."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cellpk.fit.population.certainty import concluded
+from cellpk.fit.population.climb import climbed
 from cellpk.fit.population.estimates import SETTLED, Estimates
 from cellpk.fit.population.importance import Importance
 from cellpk.fit.population.layout import Layout
@@ -12,10 +15,6 @@ from cellpk.fit.population.saem import Course
 from cellpk.fit.population.state import Sampled, State
 
 Array = NDArray[np.float64]
-
-SD_RANGE = (0.05, 20.0)
-"""SDs between patients, on the transformed scale, between which one is sought: of
-log-normal parameters, patients who differ by less than 5% do not differ."""
 
 _ROUNDS = (1, 1, 1, 4, 4)  # times as many draws
 _FLAT, _LIFTED = 0.06, 0.3
@@ -29,8 +28,7 @@ class Maximum:
     Parameters
     ----------
     estimates : Estimates
-        Where it is. Where the curvature is not that of a maximum, the covariance is
-        that which follows from the slopes of the patients.
+        Where it is, and how sure.
     importance : Importance
         Draws at the estimates, made anew after the last step.
     log_likelihood : ndarray, shape (patients,)
@@ -131,118 +129,43 @@ def _rounds(
 ) -> Maximum:
     """Climb, draw anew, and climb again.
 
-    What is doubted yet after some rounds is looked at with more draws.
+    Where new draws see no more height than there was, the old ones had told of too wide
+    a neighbourhood: the next climb starts at the old place, and goes half as far. What
+    moves yet after some rounds is looked at with more draws; where no maximum is seen
+    at all, they would show none either.
     """
-    state, moments = course.state, (course.mean, course.covariance)
+    state, moments, far = course.state, (course.mean, course.covariance), _FAR
     found = Importance(sampled, state, moments=moments, rng=rng, draws=draws)
     best: Maximum | None = None
     for times in _ROUNDS:
-        state = _climbed(found, Layout(sampled.structure, state))
-        moments, many = found.moments(state), times * draws
-        found = Importance(sampled, state, moments=moments, rng=rng, draws=many)
-        best = _concluded(found, Layout(sampled.structure, state))
+        if best and times > 1 and best.estimates.untold:
+            break
+        there = climbed(Layout(sampled.structure, state), found.look, far=far)
+        moments, many = found.moments(there), times * draws
+        other = Importance(sampled, there, moments=moments, rng=rng, draws=many)
+        if _lower((other, there), (found, state)):
+            far /= 2
+            continue
+        found, state = other, there
+        best = _concluded(found, state)
         if best.estimates.moved < SETTLED and not best.estimates.untold:
             break
-    assert best is not None
-    return best
+    return best or _concluded(found, state)
 
 
-def bounds(layout: Layout) -> list[tuple[float, float]]:
-    """Return between which values each estimate is sought.
-
-    Parameters
-    ----------
-    layout : Layout
-        Where each estimate stands.
-
-    Returns
-    -------
-    list of (float, float)
-        In the order of ``layout.vector()``.
-
-    Examples
-    --------
-    >>> from cellpk.fit.population.fit import prepared
-    >>> import cellpk as ck
-    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
-    >>> sampled, start = prepared(stein, ck.simulate_study(seed=1))
-    >>> bounds(Layout(sampled.structure, start))[-1]       # log odds of a share
-    (-7.0, 7.0)
-    """
-    kinds = {
-        "beta": (-np.inf, np.inf),
-        "log_sd": tuple(np.log(SD_RANGE)),
-        "correlation": (-0.99, 0.99),
-        "error": (np.log(1e-3), np.log(1e3)),
-        "never": (-7.0, 7.0),
-        "log_lot_sd": tuple(np.log(SD_RANGE)),
-    }
-    return [
-        kinds[name]
-        for name, where in layout.parts().items()
-        for _ in range(where.stop - where.start)
-    ]
-
-
-def _climbed(found: Importance, layout: Layout) -> State:
-    """Return where the likelihood is highest, as these draws see it."""
-    from scipy.optimize import minimize
-
-    low, high = np.array(bounds(layout)).T
-    start = np.clip(layout.vector(), low, high)
-
-    own = np.ix_(layout.structure.varies, layout.structure.varies)
-
-    def loss(vector: Array) -> tuple[float, Array]:
-        state = layout.state_at(vector)
-        if np.linalg.eigvalsh(state.omega[own])[0] <= 0:
-            return 1e12, np.zeros_like(vector)
-        value = found.log_likelihood(state).sum()
-        return -value, -found.slope(layout, vector)
-
-    # Draws tell of their surroundings only: nothing goes far in one round.
-    far = _FAR * _rough_errors(found, layout, start)
-    nearby = np.fmax(low, start - far), np.fmin(high, start + far)
-    best = minimize(
-        loss,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=np.transpose(nearby),
-        options={"maxiter": 25, "ftol": 1e-7},
+def _lower(one: tuple[Importance, State], other: tuple[Importance, State]) -> bool:
+    """Say whether the likelihood is lower at one place, beyond what chance explains."""
+    (here, error), (there, more) = (
+        (found.log_likelihood(state).sum(), found.error(state))
+        for found, state in (one, other)
     )
-    return layout.state_at(best.x)
+    return bool(here < there - math.hypot(error, more))
 
 
-def _rough_errors(found: Importance, layout: Layout, vector: Array) -> Array:
-    """Return standard errors from the slopes of the patients, at most 0.5."""
-    slopes = found.slopes(layout, vector)
-    information = slopes.T @ slopes + np.eye(vector.size) / 0.25
-    return np.sqrt(np.diag(np.linalg.inv(information)))
-
-
-def _concluded(found: Importance, layout: Layout) -> Maximum:
+def _concluded(found: Importance, state: State) -> Maximum:
     """Say how sure the estimates are, and how far off the maximum."""
-    vector = layout.vector()
-    low, high = np.array(bounds(layout)).T
-    at_bound = (vector < low + 1e-6) | (vector > high - 1e-6)
-    free = np.ix_(~at_bound, ~at_bound)
-    covariance = np.full((vector.size, vector.size), np.nan)
-    slopes = found.slopes(layout, vector)[:, ~at_bound]
-    information = found.information(layout, vector)[free]
-    values, directions = np.linalg.eigh(information)
-    untold = np.abs(directions[:, values <= 0]).argmax(0)
-    if untold.size:
-        information = slopes.T @ slopes
-    covariance[free] = np.linalg.pinv(information)
-    step = slopes.sum(0) @ covariance[free] @ slopes.sum(0)
-    moved = float(np.sqrt(step / max(1, slopes.shape[1])))
-    estimates = Estimates(
-        layout=layout,
-        covariance=covariance,
-        moved=moved,
-        at_bound=tuple(at_bound.tolist()),
-        untold=tuple(np.flatnonzero(~at_bound)[np.unique(untold)].tolist()),
-        deviance_error=2 * found.error(layout.state),
-    )
-    return Maximum(estimates, found, found.log_likelihood(layout.state))
+    value, slopes = found.log_likelihood(state), found.slopes(state)
+    layout = Layout(found.structure, state)
+    estimates = concluded(layout, found.information(state), slopes.sum(0))
+    estimates = replace(estimates, deviance_error=2 * found.error(state))
+    return Maximum(estimates, found, value)

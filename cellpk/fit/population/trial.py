@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellpk.errors import DataError
+from cellpk.fit.population.climb import climbed
 from cellpk.fit.population.covariates import POWER, structure_with
 from cellpk.fit.population.importance import Importance
 from cellpk.fit.population.joint import JointData
@@ -14,7 +15,7 @@ from cellpk.fit.population.layout import Layout
 from cellpk.fit.population.polish import maximum
 from cellpk.fit.population.result import PopulationFit
 from cellpk.fit.population.saem import Course
-from cellpk.fit.population.shared import climbed, contrast, under
+from cellpk.fit.population.shared import contrast, under
 from cellpk.fit.population.state import Sampled, State
 from cellpk.fit.population.structure import Structure
 
@@ -23,6 +24,7 @@ Array = NDArray[np.float64]
 MORE = 4
 """How many times more draws decide where chance could."""
 
+_FAR = 4.0  # standard errors: beyond, draws of another place are needed
 _CLOSE = 2.0  # standard errors of a drop from the critical one within which it could
 
 
@@ -224,7 +226,7 @@ class Trials:
         found = under(place.found, structure)
         state = _carried(place.found.structure, place.state, structure)
         try:
-            state = climbed(found, Layout(structure, state))
+            state = _at_top(found, state)
         except np.linalg.LinAlgError as error:
             return None, f"it could not be fitted: {error}"
         other = Place(effects, found, state)
@@ -253,8 +255,8 @@ class Trials:
         best = maximum(
             sampled, course, rng=self._chance(other.effects), draws=self.draws
         )
-        layout = Layout(sampled.structure, best.state)
-        return Place(other.effects, best.importance, climbed(best.importance, layout))
+        found = best.importance
+        return Place(other.effects, found, _at_top(found, best.state))
 
     def _placed(
         self,
@@ -268,7 +270,7 @@ class Trials:
         rng = self._chance(effects)
         sampled = Sampled(self.data, structure)
         found = Importance(sampled, state, moments=moments, rng=rng, draws=draws)
-        return Place(effects, found, climbed(found, Layout(structure, state)))
+        return Place(effects, found, _at_top(found, state))
 
     def _chance(self, effects: Sequence[Effect]) -> np.random.Generator:
         return np.random.default_rng([self.seed, 3, len(effects)])
@@ -280,6 +282,12 @@ class Trials:
             self.covariates(effects),
             correlated=self.base.estimates.layout.structure.correlated,
         )
+
+
+def _at_top(found: Importance, state: State) -> State:
+    """Return where the likelihood is highest, as these draws see it."""
+    layout = Layout(found.structure, state)
+    return climbed(layout, found.look, far=_FAR, steps=60, close=1e-9)
 
 
 def _carried(old: Structure, state: State, new: Structure) -> State:

@@ -144,9 +144,9 @@ class ClosedKernel(Kernel):
         patients = read_patients(
             self.model, theta, times, inputs=inputs or read_inputs(self.model)
         )
-        p, days, slopes = patients.values, patients.times, patients.slopes
-        size = days.shape[-1]
+        p, days, size = patients.values, patients.times, patients.times.shape[-1]
         out = np.empty((len(p), size))
+        slopes = patients.slopes if gradient else np.empty((len(p), 0))
         jac = np.empty((len(p), size, slopes.shape[-1])) if gradient else None
 
         def work(chunk: slice) -> None:

@@ -1,6 +1,5 @@
 """Patients as generated code takes them: plain arrays, a row per patient."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,20 +16,30 @@ class Patients:
 
     Parameters
     ----------
+    model : Description
+        Whose parameters they are.
     shape : tuple of int
         Leading shape of theta, times and covariates together; n patients in all.
     values : ndarray, shape (n, all parameters, then covariates fixed in time)
         Natural values.
-    slopes : ndarray, shape (n, q)
-        Derivative of each free parameter by its transformed value.
     times : ndarray, shape (n or 1, m)
         Days after infusion.
     """
 
+    model: Description
     shape: tuple[int, ...]
     values: Array
-    slopes: Array
     times: Array
+
+    @property
+    def slopes(self) -> Array:
+        """Derivative of each free parameter by its transformed value, shape (n, q)."""
+        free, names = self.model.free, list(self.model.parameters)
+        slopes = np.empty((len(self.values), len(free)))
+        for i, name in enumerate(free):
+            scale = SCALES[self.model.parameters[name].scale]
+            slopes[:, i] = scale.slope(self.values[:, names.index(name)])
+        return slopes
 
 
 def fixed_covariates(model: Description) -> tuple[str, ...]:
@@ -74,26 +83,17 @@ def read_patients(
     fixed = inputs.fixed()
     columns = [*natural.values(), *(fixed[name] for name in fixed_covariates(model))]
     days = np.array(times, dtype=float)
-    theta = np.asarray(theta)
-    lead = (theta.shape[:-1], days.shape[:-1], *(np.shape(x) for x in columns))
+    lead = np.shape(theta)[:-1], days.shape[:-1], *(np.shape(x) for x in columns)
     shape = np.broadcast_shapes(*lead)
-    slopes = [
-        SCALES[model.parameters[name].scale].slope(natural[name]) for name in model.free
-    ]
     if days.ndim > 1:
         days = np.broadcast_to(days, (*shape, days.shape[-1])).copy()
     rows = int(np.prod(days.shape[:-1], dtype=int))
+    values = np.empty((*shape, len(columns)))
+    for i, column in enumerate(columns):
+        values[..., i] = column
     return Patients(
+        model,
         shape,
-        _flat(columns, shape),
-        _flat(slopes, shape),
+        values.reshape(int(np.prod(shape, dtype=int)), len(columns)),
         days.reshape(rows, days.shape[-1]),
     )
-
-
-def _flat(columns: Sequence[ArrayLike], shape: tuple[int, ...]) -> Array:
-    """Columns side by side, a row per patient."""
-    wide = np.empty((*shape, len(columns)))
-    for i, column in enumerate(columns):
-        wide[..., i] = column
-    return wide.reshape(int(np.prod(shape, dtype=int)), len(columns))
