@@ -120,9 +120,10 @@ class Student(Bell):
         z = np.asarray(z)
         below = stdtr(self.df, z)
         far = below < _FAR
+        near = np.log(np.where(far, 1.0, below))
         if not far.any():
-            return np.log(below)
-        return np.where(far, self._log_tail(np.where(far, z, -1.0)), np.log(below))
+            return near
+        return np.where(far, self._log_tail(np.where(far, z, -1.0)), near)
 
     def _log_tail(self, z: Array) -> Array:
         """Log of the probability below z, far out: the incomplete beta's series."""

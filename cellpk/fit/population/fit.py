@@ -1,8 +1,8 @@
 """A model fitted to all patients together: ``fit_population``."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from math import ceil
 from typing import Any, Literal
 
 import numpy as np
@@ -34,7 +34,7 @@ Method = Literal["saem", "laplace"]
 
 MANY = 90
 """Patients whose draws together make the likelihood smooth enough: fewer patients have
-as many more draws each."""
+more draws each, by the root of how many times fewer they are."""
 
 WIDER = 1.5
 """How many times wider than in the model patients are held to spread at the start."""
@@ -289,10 +289,16 @@ def _laplace(
         sampled,
         ends[int(np.argmax(values))],
         rng=np.random.default_rng([seed, 1]),
-        draws=steps.draws * ceil(MANY / len(sampled.data.patients)),
+        draws=_draws(sampled, steps),
     )
     courses = [end.course for end in ends]
     return best, 2 * (max(values) - min(values)), courses
+
+
+def _draws(sampled: Sampled, steps: Steps) -> int:
+    """Return how many draws each patient has."""
+    more = math.sqrt(MANY / len(sampled.data.patients))
+    return steps.draws * math.ceil(more)
 
 
 def _tell(progress: Progress | None, run: int, steps: Steps, text: str) -> None:
@@ -320,7 +326,7 @@ def _best(
     A run that ended where the first one did is not climbed from again.
     """
     found: list[Maximum] = []
-    draws = steps.draws * ceil(MANY / len(sampled.data.patients))
+    draws = _draws(sampled, steps)
     for run, course in enumerate(courses):
         if found and _together(
             found[0], Layout(sampled.structure, course.state).vector()
