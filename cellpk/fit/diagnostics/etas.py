@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from cellpk.fit.diagnostics.predictions import typical_theta
+from cellpk.errors import FitError
 from cellpk.fit.population.result import PopulationFit
 
 SHRUNK = 30.0
@@ -21,10 +21,11 @@ def etas(fit: PopulationFit) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row for each patient and parameter: ``patient, parameter``, ``eta``, the mean
-        of what is known of her parameter less the typical value with her covariates, on
-        the parameter's own scale (log, logit), its ``sd``, that of the population
-        ``omega``, and ``expanded``, the chance that her cells expanded at all.
+        A row for each patient and parameter that differs between patients: ``patient,
+        parameter``, ``eta``, the mean of what is known of her parameter less what is
+        expected of it with her covariates and her donor lot, on the parameter's own
+        scale (log, logit), its ``sd``, that of the population ``omega``, and
+        ``expanded``, the chance that her cells expanded at all.
 
     Examples
     --------
@@ -36,18 +37,19 @@ def etas(fit: PopulationFit) -> pd.DataFrame:
     >>> len(etas(ck.fit_population(stein, study, steps=quick)))    # 12 patients by 6
     72
     """
-    known = fit.posteriors
-    patients, size = known.mean.shape
-    variance = np.diagonal(known.covariance, axis1=-2, axis2=-1)
-    omega = np.sqrt(np.diag(fit.estimates.state.omega))
+    known, varies = fit.posteriors, fit.estimates.layout.structure.varies
+    names = list(np.array(fit.model.free)[varies])
+    variance = np.diagonal(known.covariance, axis1=-2, axis2=-1)[:, varies]
+    omega = np.sqrt(np.diag(fit.estimates.state.omega))[varies]
+    patients = len(known.mean)
     return pd.DataFrame(
         {
-            "patient": pd.array(np.repeat(fit.patients, size), dtype="str"),
-            "parameter": pd.array(list(fit.model.free) * patients, dtype="str"),
-            "eta": (known.mean - typical_theta(fit)).ravel(),
+            "patient": pd.array(np.repeat(fit.patients, len(names)), dtype="str"),
+            "parameter": pd.array(names * patients, dtype="str"),
+            "eta": (known.mean - fit.expected)[:, varies].ravel(),
             "sd": np.sqrt(variance).ravel(),
             "omega": np.tile(omega, patients),
-            "expanded": np.repeat(known.expanded, size),
+            "expanded": np.repeat(known.expanded, len(names)),
         }
     )
 
@@ -64,13 +66,18 @@ def sampled_etas(fit: PopulationFit, *, draws: int = 1) -> pd.DataFrame:
     fit : PopulationFit
         The fit.
     draws : int
-        How many of each patient; at most as many as the fit keeps.
+        How many of each patient, 1 or more; at most as many as the fit keeps.
 
     Returns
     -------
     DataFrame
         ``draw, patient, parameter, eta, scaled`` (by the population's SD),
-        ``expanded``.
+        ``expanded``. What a donor lot adds is taken at its mean given all samples.
+
+    Raises
+    ------
+    FitError
+        Where no draw is asked for.
 
     References
     ----------
@@ -88,9 +95,11 @@ def sampled_etas(fit: PopulationFit, *, draws: int = 1) -> pd.DataFrame:
     >>> len(sampled_etas(fit, draws=2))                    # 2 of 12 patients by 6
     144
     """
+    if draws < 1:
+        raise FitError(f"draws = {draws}", todo="Use 1 or more.")
     found = fit.posteriors.draws[:draws]
-    one = etas(fit)
-    away = (found - typical_theta(fit)).reshape(len(found), -1)
+    one, varies = etas(fit), fit.estimates.layout.structure.varies
+    away = (found - fit.expected)[..., varies].reshape(len(found), -1)
     columns = ["patient", "parameter", "expanded"]
     return pd.concat(
         [
@@ -109,10 +118,15 @@ def shrinkage_warnings(fit: PopulationFit) -> tuple[str, ...]:
     >>> callable(shrinkage_warnings)       # see tests/test_diagnostics.py
     True
     """
-    table = fit.table.set_index("parameter")["shrinkage"].dropna()
+    table = fit.table.set_index("parameter")["shrinkage"]
+    varies = fit.estimates.layout.structure.varies
+    told = table[list(np.array(fit.model.free)[varies])]
     return tuple(
-        f"{name}: shrinkage {value:.0f}%; plots of the patients' estimates (EBE) are "
-        "not to be trusted, draws are"
-        for name, value in table.items()
-        if value > SHRUNK
+        f"{name}: the samples do not tell its spread; estimates (EBE) and draws of the "
+        "patients show what was assumed"
+        if np.isnan(value)
+        else f"{name}: shrinkage {value:.0f}%; plots of the patients' estimates (EBE) "
+        "are not to be trusted, draws are"
+        for name, value in told.items()
+        if not value <= SHRUNK
     )

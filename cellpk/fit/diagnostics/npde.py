@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellpk.errors import FitError
 from cellpk.fit.diagnostics.predictions import normal_share, predictions
 from cellpk.fit.diagnostics.rows import reported
 from cellpk.fit.diagnostics.trials import Trials, simulate_trials
@@ -13,10 +14,9 @@ from cellpk.fit.population.result import PopulationFit
 
 Array = NDArray[np.float64]
 
-ORDER = ("below", "detected", "quantified", "above")
-"""States of a sample by what they say of the level."""
-
-_SHAPIRO = 5000  # beyond so many its p value is not to be trusted
+_TIMES = 10  # as many simulated trials as a patient has samples
+SHAPIRO = 5000
+"""Numbers beyond which the p value of Shapiro and Wilk is not to be trusted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +52,14 @@ def npde(fit: PopulationFit, *, replicates: int = 1000, seed: int = 1) -> Npde:
     """Return where each sample lies among those of trials simulated from the fit.
 
     Each sample is ranked among its simulated counterparts. Samples that say the same,
-    such as two below the limit, are in an order by chance, in the simulated trials as
-    in the observed one: a sample below the limit is put somewhere within the
-    probability to be there. What the samples of a patient have in common, of all
-    assays, is taken away on the scale of the normal scores of these ranks, by the
+    such as two below the limit of quantification, are in an order by chance, in the
+    simulated trials as in the observed one: a sample below the limit is put somewhere
+    within the probability to be there. What the samples of a patient have in common, of
+    all assays, is taken away on the scale of the normal scores of these ranks, by the
     simulated trials' Cholesky root; what is left is ranked again. Under the true model
     all ranks are equally likely, so that the errors are independent standard normal
-    numbers.
+    numbers. Patients of one donor lot stay dependent where lots differ: the tests are
+    then too quick to reject.
 
     Parameters
     ----------
@@ -76,7 +77,8 @@ def npde(fit: PopulationFit, *, replicates: int = 1000, seed: int = 1) -> Npde:
     Raises
     ------
     FitError
-        As :func:`cellpk.fit.diagnostics.trials.simulate_trials`.
+        Where the trials are too few, or as
+        :func:`cellpk.fit.diagnostics.trials.simulate_trials`.
 
     References
     ----------
@@ -101,6 +103,7 @@ def npde(fit: PopulationFit, *, replicates: int = 1000, seed: int = 1) -> Npde:
     >>> found.tests.columns.tolist()
     ['assay', 'n', 'mean', 'sd', 'p_mean', 'p_variance', 'p_normal', 'p_all']
     """
+    _check(fit, replicates)
     rng = np.random.default_rng([seed, 5])
     trials = simulate_trials(fit, replicates, seed=seed)
     table = predictions(fit, seed=seed)
@@ -115,6 +118,15 @@ def npde(fit: PopulationFit, *, replicates: int = 1000, seed: int = 1) -> Npde:
     return Npde(table, _tests(table), replicates)
 
 
+def _check(fit: PopulationFit, replicates: int) -> None:
+    """Refuse trials too few to tell what a patient's samples have in common."""
+    counts = [one.known.sum(-1) for one in fit.data.series]
+    most = int(np.sum(counts, axis=0).max())
+    if replicates <= _TIMES * most:
+        todo = f"Use more than {_TIMES * most}: a patient has {most} samples."
+        raise FitError(f"replicates = {replicates}", todo=todo)
+
+
 def _scores(trials: Trials, rng: np.random.Generator) -> Array:
     """Return normal scores of observed and simulated samples, (1 + replicates, m).
 
@@ -122,7 +134,8 @@ def _scores(trials: Trials, rng: np.random.Generator) -> Array:
     """
     rows = trials.rows
     state = np.vstack([reported(rows), trials.states])
-    group = np.select([state == name for name in ORDER], range(len(ORDER)))
+    under = np.isin(state, ["below", "detected"])
+    group = np.select([under, state == "quantified"], [0, 1], 2)
     level = np.vstack([rows["level"].to_numpy(float), trials.readings])
     level = np.where(state == "quantified", level, 0.0)
     by_chance = rng.random(level.shape)
@@ -196,7 +209,7 @@ def normality(values: Array) -> dict[str, float]:
         return {"n": n} | dict.fromkeys(names, np.nan)
     found = {"n": n, "mean": float(values.mean()), "sd": float(values.std(ddof=1))}
     below = float(stats.chi2.cdf((n - 1) * found["sd"] ** 2, n - 1))
-    shape = stats.shapiro(values) if n <= _SHAPIRO else stats.normaltest(values)
+    shape = stats.shapiro(values) if n <= SHAPIRO else stats.normaltest(values)
     tests = {
         "p_mean": float(stats.wilcoxon(values)[1]),  # pyright: ignore[reportArgumentType]
         "p_variance": 2 * min(below, 1 - below),

@@ -95,7 +95,9 @@ def predictions(fit: PopulationFit, *, seed: int = 1) -> pd.DataFrame:
     """
     rng = np.random.default_rng([seed, 3])
     known = fit.posteriors
-    theta = np.stack([typical_theta(fit), known.mean, known.draws[0]])
+    chosen = rng.integers(len(known.draws), size=len(known.mean))
+    drawn = known.draws[chosen, np.arange(len(chosen))]
+    theta = np.stack([typical_theta(fit), known.mean, drawn])
     never = np.stack(
         [
             np.zeros(len(known.expanded), bool),

@@ -58,8 +58,8 @@ def simulate_trials(
     """Simulate the trial of a fit again, from its estimates.
 
     Everything but chance is as in the study: the days of each patient's samples, their
-    limits, her covariates and infusions. New are her parameters, whether her cells
-    expand, and the residual errors.
+    limits, her covariates and infusions. New are what each donor lot adds, where lots
+    differ, her parameters, whether her cells expand, and the residual errors.
 
     Parameters
     ----------
@@ -164,9 +164,15 @@ def _levels(
 
     A patient whose course cannot be calculated is drawn anew.
     """
-    state, means = fit.estimates.state, typical_theta(fit)
-    root = np.linalg.cholesky(state.omega)
+    state, structure = fit.estimates.state, fit.estimates.layout.structure
+    own = np.ix_(structure.varies, structure.varies)
+    root = np.zeros_like(state.omega)
+    root[own] = np.linalg.cholesky(state.omega[own])
+    means, lots = typical_theta(fit), structure.lots
     shape = (replicates, *means.shape)
+    if lots:
+        effects = rng.standard_normal((replicates, len(lots.names), state.lot_sd.size))
+        means = means + lots.shift(effects * state.lot_sd, means.shape[-1])
     theta = means + rng.standard_normal(shape) @ root.T
     never = rng.random(shape[:2]) < state.never
     for _ in range(_TRIES):

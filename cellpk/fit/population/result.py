@@ -14,15 +14,15 @@ from cellpk.fit.data import FitData
 from cellpk.fit.population.conditional import Modes, modes_at
 from cellpk.fit.population.derived import derived_quantities
 from cellpk.fit.population.estimates import Estimates
-from cellpk.fit.population.joint import JointData, JointErrors
+from cellpk.fit.population.joint import JointData
 from cellpk.fit.population.laplace import approximated
 from cellpk.fit.population.lots import FEW
 from cellpk.fit.population.places import places_at
 from cellpk.fit.population.posteriors import Posteriors
+from cellpk.fit.population.rows import estimated_rows
 from cellpk.fit.population.state import Sampled
 from cellpk.fit.store import Saveable
 from cellpk.model.model import Model
-from cellpk.model.parameters import SCALES
 from cellpk.study.study import Study
 
 Array = NDArray[np.float64]
@@ -30,7 +30,6 @@ Array = NDArray[np.float64]
 METHODS = {"saem": "SAEM", "laplace": "Laplace"}
 """How methods are called in sentences."""
 
-_MIDDLE_AND_ENDS = np.array([0.0, -1.0, 1.0])
 _STARTS = 8
 
 
@@ -92,7 +91,7 @@ class PopulationFit(Saveable):
         one without spread these are 0, the last two NaN; all are NaN of a spread at its
         bound, and a typical value is NaN where the samples do not tell it.
         """
-        rows = [*self._typical(), *self._others()]
+        rows = estimated_rows(self)
         return pd.DataFrame(rows)
 
     @cached_property
@@ -179,6 +178,19 @@ class PopulationFit(Saveable):
             ]
         columns = ["lot", "patients", "parameter", "effect", "sd", "shrinkage"]
         return pd.DataFrame(rows, columns=columns)
+
+    @property
+    def expected(self) -> Array:
+        """What is expected of each patient's parameters, shape (N, p).
+
+        On the transformed scale: the typical values, moved by her covariates and by
+        what her donor lot adds, given all samples.
+        """
+        structure, state = self.estimates.layout.structure, self.estimates.state
+        means, lots = structure.means(state.beta), structure.lots
+        if lots is None:
+            return means
+        return means + lots.shift(self.posteriors.lot_mean, means.shape[-1])
 
     @property
     def log_likelihood(self) -> float:
@@ -290,103 +302,3 @@ class PopulationFit(Saveable):
             index=False, border=0, na_rep="", float_format="{:.3g}".format
         )
         return f"<p>{html.escape(repr(self))}</p>{table}"
-
-    def _typical(self) -> list[dict[str, object]]:
-        layout, errors = self.estimates.layout, self.estimates.standard_errors
-        state, where = layout.state, layout.parts()
-        varies = layout.structure.varies
-        spread_errors = np.full(varies.size, np.nan)
-        spread_errors[varies] = errors[where["log_sd"]]
-        # A spread at its bound is a number of ours, and none of the samples.
-        told = ~varies | np.isfinite(spread_errors)
-        spread = np.where(told, np.sqrt(np.diag(state.omega)), np.nan)
-        shrinkage = self._shrinkage(spread)
-        reach, rows = self.estimates.quantile * _MIDDLE_AND_ENDS, []
-        for i, name in enumerate(self.model.free):
-            row = self.model.parameters[name]
-            ends = state.beta[i] + reach * errors[i]
-            scale = SCALES[row.scale]
-            value, low, high = np.asarray(scale.back(ends), float)
-            rows.append(
-                {
-                    "parameter": name,
-                    "kind": "typical value",
-                    "value": value,
-                    "unit": self.units.get(name, row.unit),
-                    "rse": 100 * errors[i] * abs(float(scale.slope(value)) / value),
-                    "low": low,
-                    "high": high,
-                    "iiv_sd": spread[i],
-                    "iiv_var": spread[i] ** 2,
-                    "iiv_cv": 100 * np.sqrt(np.expm1(spread[i] ** 2))
-                    if row.scale == "log"
-                    else np.nan,
-                    "iiv_rse": 100 * spread_errors[i],
-                    "shrinkage": shrinkage[i] if varies[i] else np.nan,
-                }
-            )
-        return rows
-
-    def _shrinkage(self, spread: Array) -> Array:
-        """Return by how many % the SD of the patients' means falls short, (p,).
-
-        Patients count by the chance that their cells expanded: of the others' curves
-        nothing is known.
-        """
-        known, layout = self.posteriors, self.estimates.layout
-        away = known.mean - layout.structure.means(layout.state.beta)
-        weight = known.expanded / known.expanded.sum()
-        variance = weight @ np.square(away - weight @ away)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return 100 * (1 - np.sqrt(variance) / spread)
-
-    def _others(self) -> list[dict[str, object]]:
-        layout, errors = self.estimates.layout, self.estimates.standard_errors
-        state, where = layout.state, layout.parts()
-        ends, rows = self.estimates.quantile * _MIDDLE_AND_ENDS[1:], []
-        size = len(layout.structure.names)
-        for i, name in enumerate(layout.structure.coefficients[size:], size):
-            value, error = state.beta[i], errors[i]
-            found = _row(name, "covariate effect", value, error)
-            rows.append(found | _between(value + ends * error))
-        own = state.errors
-        assert isinstance(own, JointErrors)
-        units = own.units([one.unit for one in self.data.series])
-        logs = zip(own.names, own.logs, errors[where["error"]], units, strict=True)
-        for name, log, error, unit in logs:
-            found = _row(name, "residual error", np.exp(log), np.exp(log) * error)
-            found |= {"unit": unit} | _between(np.exp(log + ends * error))
-            rows.append(found)
-        if state.never:
-            (error,) = errors[where["never"]]
-            logit = np.log(state.never / (1 - state.never))
-            spread = state.never * (1 - state.never) * error
-            found = _row("never_expanded", "share", state.never, spread)
-            rows.append(found | _between(1 / (1 + np.exp(-(logit + ends * error)))))
-        return rows + self._between_lots()
-
-    def _between_lots(self) -> list[dict[str, object]]:
-        layout = self.estimates.layout
-        errors = self.estimates.standard_errors[layout.parts()["log_lot_sd"]]
-        rows = []
-        for name, sd, error in zip(
-            layout.lot_names, layout.state.lot_sd, errors, strict=True
-        ):
-            found = _row(name, "spread between lots", sd, sd * error)
-            ends = self.estimates.quantile * _MIDDLE_AND_ENDS[1:]
-            rows.append(found | _between(sd * np.exp(ends * error)))
-        return rows
-
-
-def _row(name: str, kind: str, value: float, error: float) -> dict[str, object]:
-    return {
-        "parameter": name,
-        "kind": kind,
-        "value": float(value),
-        "unit": "1",
-        "rse": 100 * error / abs(value),
-    }
-
-
-def _between(ends: Array) -> dict[str, object]:
-    return {"low": float(ends[0]), "high": float(ends[1])}

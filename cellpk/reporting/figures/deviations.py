@@ -22,7 +22,7 @@ from cellpk.reporting.figures.style import (
     styled,
 )
 from cellpk.reporting.fitted import fitted
-from cellpk.reporting.printed import fixed, probability
+from cellpk.reporting.printed import probability
 from cellpk.study.units import pretty
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _joined(frame: pd.DataFrame, fit: "PopulationFit", against: str) -> pd.DataF
 def _panels(
     fit: "PopulationFit", frame: pd.DataFrame, *, against: str | None, simulated: bool
 ) -> "Figure":
-    names = list(fit.model.free)
+    names = list(frame["parameter"].unique())
     columns = min(_ACROSS, len(names))
     rows = math.ceil(len(names) / columns)
     page, axes = sheet(
@@ -141,7 +141,8 @@ def _panels(
         if against is None:
             own = estimates[estimates["parameter"] == name]
             _distribution(panel, part["scaled"], own["eta"] / own["omega"])
-            said = f"shrinkage {fixed(shrunk[name], 0)}%"
+            told = math.isfinite(shrunk[name])
+            said = f"shrinkage {shrunk[name]:.0f}%" if told else "spread not told"
         else:
             said = f"p {probability(_trend(panel, part[against], part['scaled']))}"
         panel.set_title(name, loc="left")

@@ -77,7 +77,7 @@ def gof(fit: "PopulationFit", *, assay: str | None = None, seed: int = 1) -> Dra
     samples = placed(table[table["left_out"] == ""])
     never = int(samples.loc[samples["ipred"] == 0, "patient"].nunique())
     floor = lowest(samples)
-    told = samples[["pred", "ipred"]].where(samples["ipred"] > 0)
+    told = samples[["pred", "ipred"]].where(samples[["pred", "ipred"]] > 0)
     low = int((told < floor).any(axis=1).sum())
     with styled():
         page = _panels(about, samples, floor)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from cellpk.fit.diagnostics import npde as errors
 from cellpk.fit.diagnostics.bins import binned
+from cellpk.fit.diagnostics.vpc import lowest_share
 from cellpk.reporting.figures.drawing import Drawing, figure
 from cellpk.reporting.figures.goodness import lowest
 from cellpk.reporting.figures.style import (
@@ -109,10 +110,11 @@ def _tested(tests: pd.DataFrame, assay: str, replicates: int) -> str:
     """Say what the tests found."""
     (row,) = tests[tests["assay"] == assay].to_dict("records")
     p = {name: probability(row[f"p_{name}"]) for name in _TESTS}
+    shape = "Shapiro-Wilk" if row["n"] <= errors.SHAPIRO else "d'Agostino-Pearson"
     return (
         f"Mean {fixed(row['mean'], 2)} (p {p['mean']}), SD {fixed(row['sd'], 2)} "
         f"(p {p['variance']}), shape p {p['normal']}, all three together p {p['all']}: "
-        "tests of Wilcoxon, chi square and Shapiro-Wilk, Bonferroni; "
+        f"tests of Wilcoxon, chi square and {shape}, Bonferroni; "
         f"{row['n']} samples, {replicates} simulated trials."
     )
 
@@ -167,7 +169,9 @@ def _bands(
         )
         colour = PALETTE[1] if share == 0.5 else PALETTE[0]
         panel.fill_between(middle, low, high, color=colour, alpha=0.25, lw=0)
-        observed = groups["npde"].quantile(share, interpolation="lower")
+        observed = groups["npde"].agg(
+            lambda own, at=100 * share: float(lowest_share(own.to_numpy(), at))
+        )
         panel.plot(middle, observed, color=INK, ls="-" if share == 0.5 else "--")
     panel.set_ylim(-_MOST, _MOST)
 

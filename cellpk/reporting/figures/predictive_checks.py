@@ -154,7 +154,8 @@ def _floor(found: checks.Vpc) -> float:
         return float(samples["lloq"].min()) / 2
     ends = found.percentiles[_ENDS].to_numpy()
     every = np.concatenate([ends[ends > 0], samples["shown"].dropna()])
-    return float(every.min()) / 2
+    # Of levels that are all below their limits, a level scale shows none.
+    return float(every.min() if every.size else samples["lloq"].min()) / 2
 
 
 def _levels(panel: "Axes", found: checks.Vpc, floor: float) -> None:
@@ -229,7 +230,7 @@ def _notes(found: checks.Vpc) -> tuple[str, ...]:
         f"Bins, at the median day of their samples: {bins}.",
         "A sample below the limit counts as lower than any level; a percentile that "
         "falls on one is drawn at "
-        + ("the foot." if found.corrected else "half the LLOQ."),
+        + ("the foot." if found.corrected else "half the lowest LLOQ."),
     ]
     low = int((samples["level"] < samples["lloq"]).sum())
     if low:

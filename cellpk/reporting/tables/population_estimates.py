@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 KINDS = {
     "typical value": "Typical values, and how patients differ",
     "covariate effect": "Effects of covariates",
+    "spread between lots": "Spread between donor lots",
     "residual error": "Residual error",
     "share": "Patients whose cells never expanded",
 }
