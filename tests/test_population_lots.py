@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from linear_population import NAMES, Sd, lines
+from lotted_trial import trial
 from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 
@@ -155,33 +156,6 @@ QUICK = Steps(starts=1, search=150, average=80, draws=500)
 @pytest.fixture(scope="module")
 def stein():
     return ck.load_model("stein_2019_tisagenlecleucel")
-
-
-def trial(stein, *, lots=8, per=10, sd=0.7, seed=0):
-    """Stein's patients; a lot multiplies all levels, and the limit, by one number."""
-    many = lots * per
-    design = ck.Design(DAYS, lloq=50.0)
-    study = stein.simulate(many, design=design, seed=900 + seed).study()
-    effects = sd * np.random.default_rng(seed).standard_normal(lots)
-    who = study.patients["patient"].to_list()
-    lot = {name: k % lots for k, name in enumerate(who)}
-    samples = study.samples[
-        ["patient", "time", "assay", "level", "unit", "lloq", "state"]
-    ]
-    times = np.exp(effects[samples["patient"].map(lot)])
-    samples = samples.assign(
-        level=samples["level"] * times, lloq=samples["lloq"] * times
-    )
-    infusions = pd.DataFrame(
-        {
-            "patient": who,
-            "time": 0.0,
-            "dose": 1e8,
-            "unit": "cells",
-            "lot": [f"L{lot[name]}" for name in who],
-        }
-    )
-    return samples, infusions, effects
 
 
 def test_lots_of_stein_patients_come_back_and_are_kept_in_a_file(stein, tmp_path):

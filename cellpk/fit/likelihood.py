@@ -116,12 +116,14 @@ def evidence(samples: pd.DataFrame) -> tuple[Evidence, pd.Series]:
 
     A quantified sample gives its level; a detected one that it lies between the limits
     of detection and quantification; a sample below or above gives one end (the M3
-    rule). A limit that nobody knows gives no end, so that the sample is left out.
+    rule). A limit that nobody knows gives no end, so that the sample is left out. Where
+    a laboratory reports samples of an assay as detected, one below was not detected: it
+    lies below the limit of detection.
 
     Parameters
     ----------
     samples : DataFrame
-        With ``state``, ``level``, ``lloq``, ``llod`` and ``uloq``, as in
+        With ``assay``, ``state``, ``level``, ``lloq``, ``llod`` and ``uloq``, as in
         ``study.samples``.
 
     Returns
@@ -138,7 +140,7 @@ def evidence(samples: pd.DataFrame) -> tuple[Evidence, pd.Series]:
 
     Examples
     --------
-    >>> rows = pd.DataFrame({"state": ["quantified", "below", "below"],
+    >>> rows = pd.DataFrame({"assay": "qpcr", "state": ["quantified", "below", "below"],
     ...                      "level": [100.0, np.nan, np.nan], "llod": np.nan,
     ...                      "lloq": [10.0, 10.0, np.nan], "uloq": np.nan})
     >>> said, left_out = evidence(rows)
@@ -154,10 +156,12 @@ def evidence(samples: pd.DataFrame) -> tuple[Evidence, pd.Series]:
     detected = state == "detected"
     above = state == "above"
     under = detected | (state == "below")
-    low = np.select(
-        [seen, above, detected & np.isfinite(llod)], [level, uloq, llod], -np.inf
-    )
-    high = np.select([seen, under], [level, lloq], np.inf)
+    between = detected & (llod < lloq)
+    low = np.select([seen, above, between], [level, uloq, llod], -np.inf)
+    # Who tells detected samples from others says more of those below.
+    telling = samples["assay"].isin(samples.loc[between, "assay"]).to_numpy()
+    undetected = (state == "below") & telling & (llod < lloq)
+    high = np.select([seen, undetected, under], [level, llod, lloq], np.inf)
     left_out = np.select(
         [
             seen & ~np.isfinite(level),

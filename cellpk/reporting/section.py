@@ -290,8 +290,8 @@ def report(
     Raises
     ------
     DataError
-        If a result is of a kind that the report has no section for, or there are two
-        population fits.
+        If a result is of a kind that the report has no section for, there are two
+        population fits, or one stands where individual fits do.
 
     Examples
     --------
@@ -308,6 +308,10 @@ def report(
     from cellpk.outcomes.exposure_response import ExposureResponse
 
     kinds = (PopulationFit, ExposureResponse, CytokineAssociation)
+    if isinstance(fits, PopulationFit):
+        what = "individual fits come before a population fit"
+        todo = "Give it after them: report(study, metrics, None, population)."
+        raise DataError(Problem(what, todo, value=repr(fits)))
     for result in results:
         if not isinstance(result, kinds):
             what = "the report has no section for this result"

@@ -66,7 +66,7 @@ def npde(fit: PopulationFit, *, replicates: int = 1000, seed: int = 1) -> Npde:
     fit : PopulationFit
         The fit.
     replicates : int
-        How many trials are simulated: more than 10 times the samples of a patient.
+        How many trials are simulated: at least 10 times the samples of a patient.
     seed : int
         Chance.
 
@@ -122,8 +122,8 @@ def _check(fit: PopulationFit, replicates: int) -> None:
     """Refuse trials too few to tell what a patient's samples have in common."""
     counts = [one.known.sum(-1) for one in fit.data.series]
     most = int(np.sum(counts, axis=0).max())
-    if replicates <= _TIMES * most:
-        todo = f"Use more than {_TIMES * most}: a patient has {most} samples."
+    if replicates < _TIMES * most:
+        todo = f"Use {_TIMES * most} or more: a patient has {most} samples."
         raise FitError(f"replicates = {replicates}", todo=todo)
 
 

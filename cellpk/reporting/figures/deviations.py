@@ -51,8 +51,9 @@ def etas(fit: "PopulationFit", *, against: str | None = None) -> Drawing:
     Returns
     -------
     Drawing
-        ``frame``: draws of :func:`cellpk.fit.diagnostics.etas.sampled_etas`, and the
-        covariate.
+        ``frame``, by ``quantity``: "draw", draws of
+        :func:`cellpk.fit.diagnostics.etas.sampled_etas`, and the covariate;
+        "estimate", the patients' estimates; "test", the p value of each parameter.
 
     Raises
     ------
@@ -76,13 +77,26 @@ def etas(fit: "PopulationFit", *, against: str | None = None) -> Drawing:
     frame = frame[frame["expanded"] >= 0.5].reset_index(drop=True)
     if against is not None:
         frame = _joined(frame, fit, against)
+    estimates = deviations.etas(fit).query("expanded >= 0.5")
+    estimates = estimates.assign(scaled=estimates["eta"] / estimates["omega"])
+    tests = _tests(frame, against)
     with styled():
-        page = _panels(fit, frame, against=against, simulated=about.simulated)
+        if against is None:
+            page = _distributions(fit, frame, estimates)
+        else:
+            page = _trends(fit, frame, tests, against=against)
     return Drawing(
         name=f"etas_against_{against}" if against else "etas",
         title=f"Deviations of patients from the typical one, {fit.model.name}"
         + (f", against {against.replace('_', ' ')}" if against else ""),
-        frame=frame,
+        frame=pd.concat(
+            [
+                frame.assign(quantity="draw"),
+                estimates.assign(quantity="estimate"),
+                tests.assign(quantity="test"),
+            ],
+            ignore_index=True,
+        ),
         figure=page,
         caption=_AGAINST if against else _NORMAL,
         footnotes=(
@@ -125,33 +139,62 @@ def _joined(frame: pd.DataFrame, fit: "PopulationFit", against: str) -> pd.DataF
     return joined.dropna(subset=[against]).reset_index(drop=True)
 
 
-def _panels(
-    fit: "PopulationFit", frame: pd.DataFrame, *, against: str | None, simulated: bool
-) -> "Figure":
-    names = list(frame["parameter"].unique())
+def _tests(frame: pd.DataFrame, against: str | None) -> pd.DataFrame:
+    """Return the p value of what each parameter shares with a covariate."""
+    if against is None:
+        return pd.DataFrame({"parameter": [], "p": []})
+    rows = [
+        {"parameter": name, "p": _shared(own[against], own["scaled"])}
+        for name, own in frame.groupby("parameter", sort=False)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _sheet(fit: "PopulationFit", names: list[str]) -> tuple["Figure", "np.ndarray"]:
     columns = min(_ACROSS, len(names))
     rows = math.ceil(len(names) / columns)
+    simulated = fit.study.settings.study.simulated
     page, axes = sheet(
         7.4, 0.8 + 2.0 * rows, rows=rows, columns=columns, simulated=simulated
     )
-    shrunk = dict(zip(fit.table["parameter"], fit.table["shrinkage"], strict=True))
-    estimates = deviations.etas(fit).query("expanded >= 0.5")
     for panel, name in zip(axes.flat, names, strict=False):
-        part = frame[frame["parameter"] == name]
-        if against is None:
-            own = estimates[estimates["parameter"] == name]
-            _distribution(panel, part["scaled"], own["eta"] / own["omega"])
-            told = math.isfinite(shrunk[name])
-            said = f"shrinkage {shrunk[name]:.0f}%" if told else "spread not told"
-        else:
-            said = f"p {probability(_trend(panel, part[against], part['scaled']))}"
         panel.set_title(name, loc="left")
-        panel.set_title(said, loc="right", fontsize=7, color=GREY)
     close_unused(axes, len(names))
-    label_outer(axes, _CHANCE if against is None else _axis(fit, against))
-    page.supylabel("Density" if against is None else _CHANCE, fontsize=8.5)
-    if against is None:
-        legend_below(page, _legend())
+    return page, axes
+
+
+def _said(panel: "Axes", text: str) -> None:
+    panel.set_title(text, loc="right", fontsize=7, color=GREY)
+
+
+def _distributions(
+    fit: "PopulationFit", frame: pd.DataFrame, estimates: pd.DataFrame
+) -> "Figure":
+    groups = frame.groupby("parameter", sort=False)["scaled"]
+    drawn = {str(name): values for name, values in groups}
+    page, axes = _sheet(fit, list(drawn))
+    shrunk = fit.table.set_index("parameter")["shrinkage"]
+    own = estimates.groupby("parameter")["scaled"]
+    for panel, (name, values) in zip(axes.flat, drawn.items(), strict=False):
+        _distribution(panel, values, own.get_group(name))
+        told = math.isfinite(shrunk[name])
+        _said(panel, f"shrinkage {shrunk[name]:.0f}%" if told else "spread not told")
+    label_outer(axes, _CHANCE)
+    page.supylabel("Density", fontsize=8.5)
+    legend_below(page, _legend())
+    return page
+
+
+def _trends(
+    fit: "PopulationFit", frame: pd.DataFrame, tests: pd.DataFrame, *, against: str
+) -> "Figure":
+    page, axes = _sheet(fit, tests["parameter"].to_list())
+    for panel, row in zip(axes.flat, tests.to_dict("records"), strict=False):
+        part = frame[frame["parameter"] == row["parameter"]]
+        _trend(panel, part[against], part["scaled"])
+        _said(panel, f"p {probability(row['p'])}")
+    label_outer(axes, _axis(fit, against))
+    page.supylabel(_CHANCE, fontsize=8.5)
     return page
 
 
@@ -171,30 +214,45 @@ def _distribution(panel: "Axes", drawn: pd.Series, estimated: pd.Series) -> None
     panel.plot(z, norm.pdf(z), color=INK)
 
 
-def _trend(panel: "Axes", covariate: pd.Series, drawn: pd.Series) -> float:
-    """Draw deviations against a covariate; return the p value of what they share."""
+def _numeric(covariate: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(covariate) and covariate.dtype != bool
+
+
+def _groups(covariate: pd.Series, drawn: pd.Series) -> dict[str, pd.Series]:
+    """Return the deviations of each category, in alphabetical order."""
+    words = covariate.astype("str")
+    return {word: drawn[words == word] for word in sorted(words.unique())}
+
+
+def _shared(covariate: pd.Series, drawn: pd.Series) -> float:
+    """Return the p value of what a covariate and deviations share."""
     from scipy import stats
 
-    look: dict[str, Any] = {"marker": "o", "ls": "", "ms": 3.2}
-    look |= {"color": PALETTE[0], "alpha": 0.7}
-    if pd.api.types.is_numeric_dtype(covariate) and covariate.dtype != bool:
-        panel.plot(covariate, drawn, **look)
-        panel.axhline(0, color=GREY, lw=0.8)
+    if _numeric(covariate):
         if covariate.nunique() < 3:
             return math.nan
-        ends = np.array([covariate.min(), covariate.max()], float)
-        slope, at_zero = np.polyfit(covariate.astype(float), drawn, 1)
-        panel.plot(ends, at_zero + slope * ends, color=PALETTE[1])
         return stats.spearmanr(covariate, drawn).pvalue  # pyright: ignore
-    words = covariate.astype("str")
-    groups = [drawn[words == word] for word in sorted(words.unique())]
-    for place, group in enumerate(groups):
+    groups = _groups(covariate, drawn)
+    return float(stats.kruskal(*groups.values())[1]) if len(groups) > 1 else math.nan
+
+
+def _trend(panel: "Axes", covariate: pd.Series, drawn: pd.Series) -> None:
+    """Draw deviations against a covariate, and their trend."""
+    look: dict[str, Any] = {"marker": "o", "ls": "", "ms": 3.2}
+    look |= {"color": PALETTE[0], "alpha": 0.7}
+    panel.axhline(0, color=GREY, lw=0.8)
+    if _numeric(covariate):
+        panel.plot(covariate, drawn, **look)
+        if covariate.nunique() > 2:
+            ends = np.array([covariate.min(), covariate.max()], float)
+            slope, at_zero = np.polyfit(covariate.astype(float), drawn, 1)
+            panel.plot(ends, at_zero + slope * ends, color=PALETTE[1])
+        return
+    groups = _groups(covariate, drawn)
+    for place, group in enumerate(groups.values()):
         panel.plot(place + 0.25 * spread(len(group)), group, **look)
         panel.plot([place - 0.3, place + 0.3], [group.median()] * 2, color=PALETTE[1])
-    panel.axhline(0, color=GREY, lw=0.8)
-    panel.set_xticks(range(len(groups)), sorted(words.unique()))
-    enough = len(groups) > 1
-    return float(stats.kruskal(*groups)[1]) if enough else math.nan
+    panel.set_xticks(range(len(groups)), list(groups))
 
 
 def _legend() -> list[Any]:

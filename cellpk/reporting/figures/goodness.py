@@ -52,8 +52,9 @@ def gof(fit: "PopulationFit", *, assay: str | None = None, seed: int = 1) -> Dra
     Returns
     -------
     Drawing
-        Four panels. ``frame`` is that of
-        :func:`cellpk.fit.diagnostics.predictions.predictions`, of the assay.
+        Four panels. ``frame``, by ``quantity``: "sample", the table of
+        :func:`cellpk.fit.diagnostics.predictions.predictions`; "median by time" and
+        "median by prediction", medians of the residuals in bins.
 
     Raises
     ------
@@ -79,12 +80,15 @@ def gof(fit: "PopulationFit", *, assay: str | None = None, seed: int = 1) -> Dra
     floor = lowest(samples)
     told = samples[["pred", "ipred"]].where(samples[["pred", "ipred"]] > 0)
     low = int((told < floor).any(axis=1).sum())
+    medians = _medians(samples, floor)
     with styled():
-        page = _panels(about, samples, floor)
+        page = _panels(about, samples, medians, floor=floor)
     return Drawing(
         name=f"gof_{about.name}",
         title=f"{about.assay.label}: goodness of fit of {fit.model.name}",
-        frame=table,
+        frame=pd.concat(
+            [table.assign(quantity="sample"), *medians.values()], ignore_index=True
+        ),
         figure=page,
         caption="Above: observed against predicted levels, on log axes; line: equal. "
         "Below: residuals in standard deviations of the residual error, against a draw "
@@ -118,7 +122,30 @@ def lowest(samples: pd.DataFrame) -> float:
     return _DEPTH * float(samples["shown"].min())
 
 
-def _panels(about: Fitted, samples: pd.DataFrame, floor: float) -> "Figure":
+def _medians(samples: pd.DataFrame, floor: float) -> dict[str, pd.DataFrame]:
+    """Return medians of the residuals in bins of time, and of the prediction."""
+    predicted = samples["pred"].clip(lower=floor)
+    bins = {
+        "time": binned(samples["nominal_time"], samples["time"]),
+        "pred": pd.qcut(predicted, 10, labels=False, duplicates="drop").to_numpy(),
+    }
+    kinds = {"time": "median by time", "pred": "median by prediction"}
+    return {
+        name: samples.assign(pred=predicted)
+        .groupby(own)[[name, "residual"]]
+        .median()
+        .assign(quantity=kinds[name])
+        for name, own in bins.items()
+    }
+
+
+def _panels(
+    about: Fitted,
+    samples: pd.DataFrame,
+    medians: dict[str, pd.DataFrame],
+    *,
+    floor: float,
+) -> "Figure":
     page, axes = sheet(
         7.4, 6.6, rows=2, columns=2, simulated=about.simulated, shared=False
     )
@@ -129,11 +156,10 @@ def _panels(about: Fitted, samples: pd.DataFrame, floor: float) -> "Figure":
     axes[0, 0].set_ylabel(f"Observed: {axis}")
     axes[0, 0].set_xlabel(f"Typical patient (PRED): {axis}")
     axes[0, 1].set_xlabel(f"Individual (IPRED): {axis}")
-    bins = binned(samples["nominal_time"], samples["time"])
-    scale = residuals_in_time(axes[1, 0], samples, "residual", bins=bins)
+    scale = residuals_in_time(axes[1, 0], samples, "residual", middle=medians["time"])
     axes[1, 0].set_xlabel(f"Time after infusion (day){scale}")
     axes[1, 0].set_ylabel("Residual (SD)")
-    _by_prediction(axes[1, 1], samples, floor)
+    _by_prediction(axes[1, 1], samples, medians["pred"], floor=floor)
     axes[1, 1].set_xlabel(f"Typical patient (PRED): {axis}")
     marks = [each for each in legend_marks(samples, INK) if each.get_marker() != "None"]
     legend_below(page, [*marks, *_lines()])
@@ -151,7 +177,7 @@ def _against(panel: "Axes", samples: pd.DataFrame, predicted: pd.Series) -> None
 
 
 def residuals_in_time(
-    panel: "Axes", samples: pd.DataFrame, name: str, *, bins: np.ndarray
+    panel: "Axes", samples: pd.DataFrame, name: str, *, middle: pd.DataFrame
 ) -> str:
     """Draw residuals over time with their median; return what the axis is.
 
@@ -163,32 +189,30 @@ def residuals_in_time(
         ``time``, ``state`` and the residuals.
     name : str
         Column of the residuals.
-    bins : ndarray of int
-        Of each sample.
+    middle : DataFrame
+        Their medians in bins, and the bins' ``time``.
 
     Examples
     --------
     >>> _, axes = sheet(3, 3, simulated=False)
     >>> samples = pd.DataFrame({"time": [7.0, 28.0], "state": "quantified",
     ...                         "residual": [0.5, -0.5]})
-    >>> residuals_in_time(axes[0, 0], samples, "residual", bins=np.array([0, 1]))
+    >>> residuals_in_time(axes[0, 0], samples, "residual", middle=samples)
     ''
     """
-    middle = samples.groupby(bins)[["time", name]].median()
     draw_samples(panel, samples.assign(shown=samples[name]), PALETTE[0], dense=True)
     panel.plot(middle["time"], middle[name], color=PALETTE[1], zorder=4)
     _levels(panel, samples[name])
     return sampled_axis(panel, middle["time"].to_numpy(), samples["time"].to_numpy())
 
 
-def _by_prediction(panel: "Axes", samples: pd.DataFrame, floor: float) -> None:
+def _by_prediction(
+    panel: "Axes", samples: pd.DataFrame, middle: pd.DataFrame, *, floor: float
+) -> None:
     predicted = samples["pred"].clip(lower=floor)
-    bins = pd.qcut(predicted, 10, labels=False, duplicates="drop").to_numpy()
-    middle = pd.DataFrame({"x": predicted, "y": samples["residual"]})
-    middle = middle.groupby(bins).median()
     placed_so = samples.assign(time=predicted, shown=samples["residual"])
     draw_samples(panel, placed_so, PALETTE[0], dense=True)
-    panel.plot(middle["x"], middle["y"], color=PALETTE[1], zorder=4)
+    panel.plot(middle["pred"], middle["residual"], color=PALETTE[1], zorder=4)
     level_axis(panel, predicted.to_numpy(), axis="x")
     thin_decades(panel)
     _levels(panel, samples["residual"])

@@ -138,12 +138,31 @@ def legend_marks(samples: pd.DataFrame, colour: str = GREY) -> list[Any]:
     """
     from matplotlib.lines import Line2D
 
-    unit = pretty(samples["unit"].iloc[0])
     marks = [
         Line2D([], [], label=mark["label"], **_look(mark, colour))
         for state, mark in MARKS.items()
         if samples["state"].eq(state).any()
     ]
+    return marks + legend_limits(samples)
+
+
+def legend_limits(samples: pd.DataFrame) -> list[Any]:
+    """Return one legend entry for each limit that is drawn.
+
+    Parameters
+    ----------
+    samples : DataFrame
+        Samples of one assay.
+
+    Examples
+    --------
+    >>> samples = pd.DataFrame({"lloq": [50.0], "limit_assumed": [True], "unit": "%"})
+    >>> [entry.get_label() for entry in legend_limits(samples)]
+    ['LLOQ 50 % (assumed)']
+    """
+    from matplotlib.lines import Line2D
+
+    unit = pretty(samples["unit"].iloc[0])
     lines = [
         Line2D(
             [],
@@ -157,7 +176,7 @@ def legend_marks(samples: pd.DataFrame, colour: str = GREY) -> list[Any]:
         Line2D([], [], label=f"LLOD {limit:g} {unit}".strip(), **_DETECTION)
         for limit in _detection(samples)
     ]
-    return marks + lines + detection
+    return lines + detection
 
 
 _MOST_LINES = 2

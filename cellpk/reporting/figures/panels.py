@@ -144,7 +144,7 @@ def fits(
     Raises
     ------
     DataError
-        Where individual fits come without their study.
+        Where individual fits come without their study, or there is no such page.
     FitError
         Where the assay was not fitted.
 
@@ -158,6 +158,9 @@ def fits(
     >>> fits(result, study).title
     'CAR transgene by qPCR: individual fits, page 1 of 1'
     """
+    if not 1 <= page <= max(1, pages(fits)):
+        what = f"there is no page {page}"
+        raise DataError(Problem(what, f"Use 1 to {pages(fits)}.", value=str(page)))
     if isinstance(fits, PopulationFit):
         shown = _of_population(fits, assay, page=page, until=until)
     elif study is None:

@@ -59,8 +59,10 @@ def npde(
     Returns
     -------
     Drawing
-        Three panels: against normal quantiles, time and prediction. ``frame`` is the
-        table of :class:`cellpk.fit.diagnostics.npde.Npde`, of the assay.
+        Three panels: against normal quantiles, time and prediction. ``frame``, by
+        ``quantity``: "sample", the table of :class:`cellpk.fit.diagnostics.npde.Npde`;
+        "time" and "pred", percentiles in bins of these (``observed``) and the band in
+        which they should lie (``low``, ``high``); "test", its tests.
 
     Raises
     ------
@@ -81,14 +83,30 @@ def npde(
     about = fitted(fit, assay)
     found = errors.npde(fit, replicates=replicates, seed=seed)
     table = found.table[found.table["assay"] == about.name].reset_index(drop=True)
+    predicted = table["pred"].clip(lower=lowest(placed(table)))
+    bins = binned(table["nominal_time"], table["time"])
+    by_time = _percentiles(table.assign(across=table["time"]), bins)
+    tenths = pd.qcut(predicted, 10, labels=False, duplicates="drop").to_numpy()
+    by_level = _percentiles(table.assign(across=predicted), tenths)
     with styled():
         page, axes = sheet(7.4, 3.2, columns=3, simulated=about.simulated, shared=False)
-        _panels(axes[0], table, unit=pretty(about.assay.unit))
+        _quantiles(axes[0, 0], table)
+        _over_time(axes[0, 1], table, by_time)
+        unit = pretty(about.assay.unit)
+        _over_levels(axes[0, 2], table.assign(pred=predicted), by_level, unit=unit)
     return Drawing(
         name=f"npde_{about.name}",
         title=f"{about.assay.label}: normalised prediction distribution errors of "
         f"{fit.model.name}",
-        frame=table,
+        frame=pd.concat(
+            [
+                table.assign(quantity="sample"),
+                by_time.rename(columns={"across": "time"}).assign(quantity="time"),
+                by_level.rename(columns={"across": "pred"}).assign(quantity="pred"),
+                found.tests.assign(quantity="test"),
+            ],
+            ignore_index=True,
+        ),
         figure=page,
         caption="Left: NPDE against normal quantiles, with a 95% band. Middle and "
         "right: 5th, 50th and 95th percentile of the NPDE in bins (lines), and where "
@@ -99,10 +117,21 @@ def npde(
             "A sample below the limit stands at a random place within the probability "
             "to be there (Nguyen, Comets and Mentré 2012). NPDE are freed of what the "
             "samples of a patient have in common.",
+            *_of_lots(fit),
             *about.doubts,
         ),
         source=f"{about.source}, seed {seed}",
         simulated=about.simulated,
+    )
+
+
+def _of_lots(fit: "PopulationFit") -> tuple[str, ...]:
+    """Say what the tests are not made for."""
+    if fit.estimates.layout.structure.lots is None:
+        return ()
+    return (
+        "Patients who share a donor lot are not independent: the tests are then too "
+        "quick to reject.",
     )
 
 
@@ -117,23 +146,6 @@ def _tested(tests: pd.DataFrame, assay: str, replicates: int) -> str:
         f"tests of Wilcoxon, chi square and {shape}, Bonferroni; "
         f"{row['n']} samples, {replicates} simulated trials."
     )
-
-
-def _panels(axes: np.ndarray, table: pd.DataFrame, *, unit: str) -> None:
-    quantiles, time, level = axes
-    _quantiles(quantiles, table)
-    quantiles.set_ylabel("NPDE")
-    bins = binned(table["nominal_time"], table["time"])
-    _bands(time, table, table["time"], bins=bins)
-    middle = table["time"].groupby(bins).median()
-    scale = sampled_axis(time, middle.to_numpy(), table["time"].to_numpy())
-    time.set_xlabel("Time after infusion (day)" + scale.replace(", ", ",\n"))
-    predicted = table["pred"].clip(lower=lowest(placed(table)))
-    tenths = pd.qcut(predicted, 10, labels=False, duplicates="drop")
-    _bands(level, table, predicted, bins=tenths.to_numpy())
-    level_axis(level, predicted.to_numpy(), axis="x")
-    thin_decades(level)
-    level.set_xlabel(f"Typical patient (PRED)\n{unit}".rstrip())
 
 
 def _quantiles(panel: "Axes", table: pd.DataFrame) -> None:
@@ -151,28 +163,59 @@ def _quantiles(panel: "Axes", table: pd.DataFrame) -> None:
     panel.set_xlim(-_MOST, _MOST)
     panel.set_ylim(-_MOST, _MOST)
     panel.set_xlabel("Normal quantile")
+    panel.set_ylabel("NPDE")
 
 
-def _bands(
-    panel: "Axes", table: pd.DataFrame, across: pd.Series, *, bins: np.ndarray
-) -> None:
-    """Draw errors along something, with percentiles in bins and their bands."""
+def _percentiles(table: pd.DataFrame, bins: np.ndarray) -> pd.DataFrame:
+    """Return percentiles of the errors in bins, and where 90% of such would lie."""
     from scipy.stats import beta, norm
 
-    _marks(panel, across, table)
-    groups = table.assign(across=across).groupby(bins)
+    groups = table.groupby(bins)
     middle, counts = groups["across"].median(), groups.size()
+    frames = []
     for share in _SHARES:
         rank = np.maximum(np.ceil(share * counts), 1)
         low, high = (
             norm.ppf(beta.ppf(p, rank, counts + 1 - rank)) for p in (0.05, 0.95)
         )
-        colour = PALETTE[1] if share == 0.5 else PALETTE[0]
-        panel.fill_between(middle, low, high, color=colour, alpha=0.25, lw=0)
         observed = groups["npde"].agg(
             lambda own, at=100 * share: float(lowest_share(own.to_numpy(), at))
         )
-        panel.plot(middle, observed, color=INK, ls="-" if share == 0.5 else "--")
+        columns = {"across": middle, "percentile": 100 * share, "n": counts}
+        columns |= {"observed": observed, "low": low, "high": high}
+        frames.append(pd.DataFrame(columns))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _over_time(panel: "Axes", table: pd.DataFrame, rows: pd.DataFrame) -> None:
+    _bands(panel, rows)
+    _marks(panel, table["time"], table)
+    middle = rows["across"].unique()
+    scale = sampled_axis(panel, middle, table["time"].to_numpy())
+    panel.set_xlabel("Time after infusion (day)" + scale.replace(", ", ",\n"))
+
+
+def _over_levels(
+    panel: "Axes", table: pd.DataFrame, rows: pd.DataFrame, *, unit: str
+) -> None:
+    _bands(panel, rows)
+    _marks(panel, table["pred"], table)
+    level_axis(panel, table["pred"].to_numpy(), axis="x")
+    thin_decades(panel)
+    panel.set_xlabel(f"Typical patient (PRED)\n{unit}".rstrip())
+
+
+def _bands(panel: "Axes", rows: pd.DataFrame) -> None:
+    """Draw percentiles in bins and their bands."""
+    for percentile, own in rows.groupby("percentile"):
+        median = percentile == 50
+        colour = PALETTE[1] if median else PALETTE[0]
+        panel.fill_between(
+            own["across"], own["low"], own["high"], color=colour, alpha=0.25, lw=0
+        )
+        panel.plot(
+            own["across"], own["observed"], color=INK, ls="-" if median else "--"
+        )
     panel.set_ylim(-_MOST, _MOST)
 
 

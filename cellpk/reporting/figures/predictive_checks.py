@@ -10,7 +10,7 @@ from cellpk.fit.cases import counted
 from cellpk.fit.diagnostics import vpc as checks
 from cellpk.reporting.figures.drawing import Drawing, figure
 from cellpk.reporting.figures.levels import level_label
-from cellpk.reporting.figures.marks import draw_limits, limit_notes
+from cellpk.reporting.figures.marks import draw_limits, legend_limits, limit_notes
 from cellpk.reporting.figures.style import (
     GREY,
     INK,
@@ -116,11 +116,13 @@ def vpc(
 
 
 def _frame(found: checks.Vpc) -> pd.DataFrame:
-    """Return percentiles and shares below in one table."""
+    """Return percentiles, shares below and the samples that are drawn in one table."""
+    drawn = found.samples[["patient", "time", "bin", "state", "shown"]]
     return pd.concat(
         [
             found.percentiles.assign(quantity="level"),
             found.below.assign(quantity="share below"),
+            drawn.assign(quantity="sample"),
         ],
         ignore_index=True,
     )
@@ -217,7 +219,8 @@ def _legend(found: checks.Vpc) -> list[Any]:
     below.set_label("Observed, below the LLOQ")
     share = Patch(color=PALETTE[2], alpha=0.3, label="Simulated share below")
     hidden = found.percentiles["observed"].eq(0).any()
-    return [*bands, *lines, *([below] if hidden else []), share]
+    limits = [] if found.corrected else legend_limits(found.samples)
+    return [*bands, *lines, *([below] if hidden else []), share, *limits]
 
 
 def _notes(found: checks.Vpc) -> tuple[str, ...]:
