@@ -133,22 +133,6 @@ def test_a_population_fit_brings_its_own_study(simulated):
     assert list(one["patient"]) == sorted(fit.patients)
 
 
-def test_levels_and_limits_are_compared_in_one_unit(simulated):
-    """Levels as before, given per ng: the model is in copies/ug."""
-    columns = ["patient", "time", "assay", "level", "unit", "lloq", "state"]
-    samples = simulated.study().samples[columns]
-    samples = samples[samples["patient"].isin(sorted(set(samples["patient"]))[:20])]
-    small = samples.assign(
-        level=samples["level"] / 1000, lloq=samples["lloq"] / 1000, unit="copies/ng"
-    )
-    one, same = (
-        ck.kinetic_classes(STEIN, ck.Study.from_frames(each), day=200).table
-        for each in (samples, small)
-    )
-    assert 4 <= one["lost"].gt(0.5).sum() <= 16
-    pd.testing.assert_frame_equal(one, same, rtol=1e-6)
-
-
 def test_one_patient_of_whom_something_is_missing_is_a_row_with_the_reason():
     study = ck.simulate_study(seed=1)
     given = study.comedication[["patient", "drug", "time"]]
@@ -218,6 +202,22 @@ def test_all_assays_count_whatever_their_order(fall, two_assays):
     assert one["class"].to_list() == ["expanded", "second_peak", "lost_early"]
     assert one["assay"].to_list() == ["flow", "flow", "qpcr"]
     assert one.loc[1, "second_peak_day"] == pytest.approx(25, abs=2)
+    pd.testing.assert_frame_equal(one, same, rtol=1e-5)
+
+
+def test_levels_and_limits_are_compared_in_one_unit(fall, two_assays, tmp_path):
+    """The same model, in copies/ng."""
+    text = FALL.replace("value = 5000", "value = 5").replace(
+        "value = 60", "value = 0.06"
+    )
+    path = tmp_path / "small.toml"
+    path.write_text(text.replace("/ug", "/ng"), encoding="utf-8")
+    assays = ["qpcr", "flow"]
+    one, same = (
+        ck.kinetic_classes(model, two_assays, assays=assays).table
+        for model in (fall, ck.load_model(path))
+    )
+    assert one["lost"].gt(0.5).to_list() == [False, False, True]
     pd.testing.assert_frame_equal(one, same, rtol=1e-5)
 
 
