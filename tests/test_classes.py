@@ -181,7 +181,7 @@ def fallen(patient, assay, days, *, lloq, second=0.0, times=1.0):
 
 @pytest.fixture(scope="module")
 def two_assays():
-    """A by flow alone, B by both with a second peak in flow, C by qpcr alone."""
+    """A by flow, B by both with a second peak in flow, C and D by qpcr; C is lost."""
     days = FALL_DAYS
     second = 3000 * np.exp(-0.3 * np.abs(days - 25))
     frames = [
@@ -189,6 +189,7 @@ def two_assays():
         fallen("B", "flow", days, lloq=1.0, second=second, times=1 / 60),
         fallen("B", "qpcr", days[:4], lloq=50.0),
         fallen("C", "qpcr", days, lloq=2000.0),
+        fallen("D", "qpcr", days, lloq=50.0),
     ]
     return ck.Study.from_frames(pd.concat(frames))
 
@@ -199,8 +200,9 @@ def test_all_assays_count_whatever_their_order(fall, two_assays):
         ck.kinetic_classes(fall, two_assays, assays=assays).table
         for assays in (["qpcr", "flow"], ["flow", "qpcr"])
     )
-    assert one["class"].to_list() == ["expanded", "second_peak", "lost_early"]
-    assert one["assay"].to_list() == ["flow", "flow", "qpcr"]
+    classes = ["expanded", "second_peak", "lost_early", "expanded"]
+    assert one["class"].to_list() == classes
+    assert one["assay"].to_list() == ["flow", "flow", "qpcr", "qpcr"]
     assert one.loc[1, "second_peak_day"] == pytest.approx(25, abs=2)
     pd.testing.assert_frame_equal(one, same, rtol=1e-5)
 
@@ -217,7 +219,7 @@ def test_levels_and_limits_are_compared_in_one_unit(fall, two_assays, tmp_path):
         ck.kinetic_classes(model, two_assays, assays=assays).table
         for model in (fall, ck.load_model(path))
     )
-    assert one["lost"].gt(0.5).to_list() == [False, False, True]
+    assert one["lost"].gt(0.5).to_list() == [False, False, True, False]
     pd.testing.assert_frame_equal(one, same, rtol=1e-5)
 
 
@@ -227,7 +229,7 @@ def test_a_joint_population_fit_counts_all_assays(fall, two_assays):
     quick = Steps(starts=1, search=30, average=10, draws=100)
     fit = ck.fit_population(fall, two_assays, assays=["qpcr", "flow"], steps=quick)
     table = ck.kinetic_classes(fit).table
-    assert table["assay"].to_list() == ["flow", "flow", "qpcr"]
+    assert table["assay"].to_list() == ["flow", "flow", "qpcr", "qpcr"]
     assert "too_few_samples" not in set(table["class"])
 
 
