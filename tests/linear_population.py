@@ -65,6 +65,11 @@ class Lines:
         mills = np.exp(-0.5 * z**2 - log_ndtr(z)) / np.sqrt(2 * np.pi)
         return np.where(self.below, -z * mills, z**2 - 1).sum(-1)[..., None]
 
+    def no_cells(self, errors):
+        """Of lines on the log scale: any limit is above a level of zero."""
+        value = np.where(self.all_below, 0.0, -np.inf)
+        return value, np.zeros((value.size, 1))
+
     def exact(self, beta, omega, sd):
         """Log likelihood of each patient, where nothing is below."""
         found = []

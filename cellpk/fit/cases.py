@@ -67,8 +67,9 @@ def counted(number: int, noun: str) -> str:
 def nothing_seen(number: int, expanded: float) -> tuple[str, str]:
     """Tell zero expansion from samples that would not have shown it.
 
-    A level of zero explains samples below their limits with a likelihood of one; how
-    well cells that expanded explain them gives the probability.
+    How well a level of zero explains samples below their limits (fully, unless the
+    residual error adds to the level), and how well cells that expanded do, gives the
+    probability.
 
     Parameters
     ----------

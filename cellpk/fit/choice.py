@@ -9,10 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellpk.errors import FitError
-from cellpk.fit.data import FitData, fit_data
+from cellpk.fit.data import FitData
 from cellpk.fit.error_size import best_sizes, sized
+from cellpk.fit.individual.cases import Assays, patients_of, told, unusable
+from cellpk.fit.individual.question import BATCH
+from cellpk.fit.individual.search import Optimum, search
 from cellpk.fit.modes import Aim, descend
-from cellpk.fit.prior import prior_for
+from cellpk.fit.prior import Prior, prior_for
 from cellpk.fit.residual_error import ResidualError, error_of
 from cellpk.fit.standardised import NAMES
 from cellpk.model.model import Model
@@ -27,7 +30,6 @@ USUAL = 0.5
 """SD of the log level about which the residual error of a model is sought that
 publishes none."""
 
-_BATCH = 256
 _TURNS, _KEPT = 30, 4
 _SETTLED = 1e-3
 
@@ -42,9 +44,12 @@ class ModelChoice:
     ----------
     table : DataFrame
         One row per patient and model: ``patient, model, n_samples, n_quantified,
-        n_parameters`` (with the size of the residual error), ``deviance`` (-2 log L of
-        the log levels at its maximum), ``aicc, bic``; ``weight`` by the criterion;
-        ``best`` (of this patient); ``reason`` where a number is missing.
+        n_parameters`` (with the size of the residual error of each assay of which
+        samples were quantified), ``deviance`` (-2 log L of the log levels at its
+        maximum within six SDs between patients), ``aicc, bic``; ``weight`` by the
+        criterion; ``best`` (of this patient); ``doubts`` of the maximum: what stands at
+        its bound, and whether fewer than two starts came to it; ``reason`` where a
+        number is missing.
     criterion : {"aicc", "bic"}
         By which models were weighed.
 
@@ -97,14 +102,14 @@ def choose_model(
     models: Sequence[Model] | Mapping[str, Model],
     study: Study,
     *,
-    assay: str | None = None,
+    assays: Assays = None,
     criterion: str = "aicc",
     starts: int = 16,
     seed: int = 1,
 ) -> ModelChoice:
     """Weigh models against each other, patient by patient.
 
-    Each model is fitted to each patient by maximum likelihood, with a residual error of
+    Each model is fitted to each patient by maximum likelihood, with residual errors of
     the patient's own size and without any prior, as the criteria ask for. Where a model
     publishes no residual error, it is taken for log-normal.
 
@@ -114,8 +119,9 @@ def choose_model(
         The candidates, under their own names or others.
     study : Study
         Whose patients.
-    assay : str, optional
-        Which levels; the study's main assay where not given.
+    assays : str, sequence of str, or mapping of str to str, optional
+        As for :func:`fit_individuals`, of all models alike; the study's main assay
+        where not given.
     criterion : {"aicc", "bic"}
         What the weights rest on.
     starts : int
@@ -130,10 +136,9 @@ def choose_model(
 
     Raises
     ------
-    FitError
+    FitError, DataError
         Where fewer than two models are given, two have one name, or the criterion is
-        not known; as :func:`cellpk.fit.data.fit_data`, where a model does not fit the
-        study.
+        not known; as :func:`fit_individuals`, where a model does not fit the study.
 
     References
     ----------
@@ -152,11 +157,14 @@ def choose_model(
     """
     named = _named(models, criterion)
     fitted = {
-        name: _fitted(name, model, study, assay=assay, starts=starts, seed=seed)
+        name: _fitted(name, model, study, assays=assays, starts=starts, seed=seed)
         for name, model in named.items()
     }
-    patients = sorted({*study.patients["patient"], *study.samples["patient"]})
-    rows = [_row(patient, fits) for patient in patients for fits in fitted.values()]
+    rows = [
+        _row(patient, fits)
+        for patient in patients_of(study)
+        for fits in fitted.values()
+    ]
     table = pd.DataFrame(rows)
     weighed = [_weighed(own, criterion) for _, own in table.groupby("patient")]
     return ModelChoice(pd.concat(weighed, ignore_index=True), criterion)
@@ -167,8 +175,12 @@ class _Fitted(NamedTuple):
 
     name: str
     data: FitData
-    deviance: Array
-    scale: Array
+    missing: dict[str, str]
+    prior: Prior
+    found: Optimum
+    sizes: Array
+    reached: NDArray[np.intp]
+    starts: int
 
 
 def _named(
@@ -191,35 +203,48 @@ def _named(
 
 
 def _fitted(
-    name: str, model: Model, study: Study, *, assay: str | None, starts: int, seed: int
+    name: str, model: Model, study: Study, *, assays: Assays, starts: int, seed: int
 ) -> _Fitted:
     """Fit a model to each patient by maximum likelihood."""
-    data = fit_data(model, study, assays=assay)
+    data, missing = told(model, study, assays)
     prior = prior_for(data)
     shape = (len(data.patients), prior.centre.size)
-    errors, scale = _errors(data), np.zeros((shape[0], 1))
+    errors = _errors(data)
     aim = Aim(
         data,
-        sized(errors, scale),
+        errors,
         mean=np.broadcast_to(prior.centre, shape),
         precision=np.zeros((shape[1], shape[1])),
         low=prior.low,
         high=prior.high,
         reach=prior.sd,
     )
-    batch = np.repeat(prior.draws(max(_BATCH, starts), seed)[:, None], shape[0], axis=1)
-    order = np.argsort(aim.values(batch), axis=0, kind="stable")[:starts]
-    chosen = np.take_along_axis(batch, order[..., None], axis=0)
-    ends = descend(aim, chosen).sorted()
+    found = search(aim, prior.draws(max(BATCH, starts), seed), starts)
+    ends = found.ends.theta
+    aim, found, sizes = _by_turns(aim, found, errors)
+    found = search(aim, np.concatenate([found.theta[None], ends]), starts + 1)
+    # The end of the turns is among those that came to the best fit, and is no start.
+    reached = found.reached - 1
+    _, found, sizes = _by_turns(aim, found, errors)
+    return _Fitted(name, data, missing, prior, found, sizes, reached, starts)
+
+
+def _by_turns(
+    aim: Aim, found: Optimum, errors: list[ResidualError]
+) -> tuple[Aim, Optimum, Array]:
+    """Seek the residual error that suits the curve, the curve that suits it, and so on.
+
+    The sizes of the errors come back as logs, shape (N, assays).
+    """
+    sizes = np.inf
     for _ in range(_TURNS):
-        # By turns: the residual error that suits the curve, the curve that suits it.
-        levels, before = data.levels(ends.best), scale
-        scale = best_sizes(data, levels, errors, within=SCALES)
-        aim = replace(aim, errors=sized(errors, scale))
-        ends = descend(aim, ends.theta[:_KEPT]).sorted()
-        if np.abs(scale - before).max() < _SETTLED:
+        levels, before = aim.data.levels(found.theta), sizes
+        sizes = best_sizes(aim.data, levels, errors, within=SCALES)
+        aim = replace(aim, errors=sized(errors, sizes))
+        found = Optimum(descend(aim, found.ends.theta[:_KEPT]).sorted())
+        if np.abs(sizes - before).max() < _SETTLED:
             break
-    return _Fitted(name, data, 2 * ends.value.min(0), scale[:, 0])
+    return aim, found, np.asarray(sizes)
 
 
 def _errors(data: FitData) -> list[ResidualError]:
@@ -235,43 +260,65 @@ def _errors(data: FitData) -> list[ResidualError]:
 
 def _row(patient: str, fits: _Fitted) -> dict[str, object]:
     """Return what one model says of one patient."""
+    data, number = fits.data, len(fits.data.model.free)
     row: dict[str, object] = {
         "patient": patient,
         "model": fits.name,
         "n_samples": 0,
         "n_quantified": 0,
-        "n_parameters": len(fits.data.model.free) + 1,
+        "n_parameters": number + len(data.series),
     }
     numbers = dict.fromkeys(("deviance", *CRITERIA), np.nan)
-    if patient not in fits.data.patients:
-        return row | numbers | {"reason": "no sample that says something"}
-    i, (series,) = fits.data.patients.index(patient), fits.data.series
-    n, k = int(series.known[i].sum()), len(fits.data.model.free) + 1
-    seen = int((series.said.quantified & series.known)[i].sum())
-    row |= {"n_samples": n, "n_quantified": seen}
-    reason = _reason(fits, i, seen=seen, k=k)
+    if patient not in data.patients:
+        assays = [one.assay for one in data.series]
+        why = (
+            fits.missing.get(patient) or unusable(data.samples, patient, assays).reason
+        )
+        return row | numbers | {"doubts": "", "reason": why}
+    i = data.patients.index(patient)
+    n = sum(int(one.known[i].sum()) for one in data.series)
+    seen = np.array([one.said.quantified[i].sum() for one in data.series])
+    k = number + int((seen > 0).sum())
+    row |= {"n_samples": n, "n_quantified": int(seen.sum()), "n_parameters": k}
+    reason, doubts = _reason(fits, i, seen=seen, k=k), ""
     if not reason:
-        deviance = fits.deviance[i]
+        deviance, doubts = 2 * fits.found.value[i], _doubts(fits, i)
         numbers = {
             "deviance": deviance,
             "aicc": deviance + 2 * k + 2 * k * (k + 1) / (n - k - 1),
             "bic": deviance + k * np.log(n),
         }
-    return row | numbers | {"reason": reason}
+    return row | numbers | {"doubts": doubts, "reason": reason}
 
 
-def _reason(fits: _Fitted, i: int, *, seen: int, k: int) -> str:
+def _reason(fits: _Fitted, i: int, *, seen: NDArray[np.intp], k: int) -> str:
     """Say why a model cannot be weighed in a patient; else empty."""
-    if seen < k + 2:
-        return f"{seen} quantified samples are fewer than {k + 2}, of {k} parameters"
-    if not np.isfinite(fits.deviance[i]):
+    if seen.sum() < k + 2:
+        few = f"{seen.sum()} quantified samples are fewer than {k + 2}"
+        return f"{few}, of {k} parameters"
+    if not np.isfinite(fits.found.value[i]):
         return "no curve can be calculated"
     low, high = np.log(SCALES)
-    if fits.scale[i] < low + 0.02:
+    sizes = fits.sizes[i][seen > 0]
+    if sizes.min() < low + 0.02:
         return "the curve goes through the samples: nothing is left to weigh"
-    if fits.scale[i] > high - 0.02:
+    if sizes.max() > high - 0.02:
         return "the curve misses the samples by far"
     return ""
+
+
+def _doubts(fits: _Fitted, i: int) -> str:
+    """Say why the maximum of a patient may be none; else empty."""
+    theta, prior = fits.found.theta[i], fits.prior
+    margin = 1e-3 * prior.sd
+    stuck = (theta < prior.low + margin) | (theta > prior.high - margin)
+    names = zip(fits.data.model.free, stuck, strict=True)
+    doubts = [f"{name} stands at its bound" for name, at_bound in names if at_bound]
+    reached = int(fits.reached[i])
+    if reached < min(2, fits.starts):
+        few = f"{reached} of {fits.starts} starts"
+        doubts.append(f"the best fit was reached from {few}")
+    return "; ".join(doubts)
 
 
 def _weighed(own: pd.DataFrame, criterion: str) -> pd.DataFrame:
@@ -285,5 +332,6 @@ def _weighed(own: pd.DataFrame, criterion: str) -> pd.DataFrame:
         weight[known] = away / away.sum()
         best[np.flatnonzero(known)[value[known].argmin()]] = True
     found = own.assign(weight=weight, best=best)
-    columns = [*own.columns.drop("reason"), "weight", "best", "reason"]
+    last = ["doubts", "reason"]
+    columns = [*own.columns.drop(last), "weight", "best", *last]
     return found[columns]

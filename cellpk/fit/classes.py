@@ -1,6 +1,7 @@
 """What became of each patient's cells, decided by likelihood: ``kinetic_classes``."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,15 +11,18 @@ from numpy.typing import NDArray
 from cellpk.errors import FitError
 from cellpk.fit.cases import EVEN, MIN_QUANTIFIED, counted, nothing_seen
 from cellpk.fit.data import FitData
-from cellpk.fit.modes import Aim, descend
-from cellpk.fit.population.fit import prepared
+from cellpk.fit.individual.cases import told, unusable
+from cellpk.fit.modes import Aim
+from cellpk.fit.population.conditional import aim_at, modes_at
 from cellpk.fit.population.importance import Importance
 from cellpk.fit.population.joint import JointData, JointErrors
-from cellpk.fit.population.posteriors import posteriors_of
+from cellpk.fit.population.posteriors import Posteriors, posteriors_of
 from cellpk.fit.population.result import PopulationFit
 from cellpk.fit.population.state import Sampled, State
+from cellpk.fit.population.structure import Structure
 from cellpk.fit.prior import prior_for
-from cellpk.fit.second_peak import SecondPeak, second_peak
+from cellpk.fit.second_peak import second_peak
+from cellpk.fit.series import Series
 from cellpk.model.model import Model
 from cellpk.study.study import Study
 
@@ -47,10 +51,11 @@ class KineticClasses:
     ----------
     table : DataFrame
         One row per patient: ``patient``; ``class``, one of ``CLASSES``; ``expanded``,
-        the probability that the cells expanded; ``lost``, that their level was below
-        the limit on ``day``, given that they expanded; ``second_peak``, the log10 of
-        how much likelier the samples are with a second peak (by BIC), and its day,
-        ``second_peak_day``; ``sentence``.
+        the probability that the cells expanded. Of the patient's ``assay`` with most
+        quantified samples: ``lost``, the probability that the level was below its limit
+        on ``day``, given that they expanded; ``second_peak``, the log10 of how much
+        likelier its samples are with a second peak (by BIC), and its day,
+        ``second_peak_day``. ``sentence``.
     day : float
         The day before which a loss is called early.
 
@@ -84,7 +89,7 @@ def kinetic_classes(
     source: PopulationFit | Model,
     study: Study | None = None,
     *,
-    assay: str | None = None,
+    assays: str | Sequence[str] | Mapping[str, str] | None = None,
     day: float = 28.0,
     seed: int = 1,
 ) -> KineticClasses:
@@ -97,6 +102,10 @@ def kinetic_classes(
     than one without. *lost_early*: the level was below the limit of quantification on
     ``day`` with a probability above a half. *expanded*: the rest.
 
+    All assays say together whether cells expanded and how. A second peak and a loss are
+    those of one: the patient's with most quantified samples; of equals, the study's,
+    then the first by name.
+
     Parameters
     ----------
     source : PopulationFit or Model
@@ -104,12 +113,13 @@ def kinetic_classes(
         model, where half of the patients are held to never expand beforehand.
     study : Study, optional
         Whose patients; of a population fit, its own.
-    assay : str, optional
-        Which levels, with a model; the study's main assay where not given.
+    assays : str, sequence of str, or mapping of str to str, optional
+        With a model, as for :func:`fit_individuals`; the study's main assay where not
+        given.
     day : float
         The day before which a loss is called early.
     seed : int
-        Chance of the draws.
+        Chance of the draws and starts; the draws of a population fit are its own.
 
     Returns
     -------
@@ -117,8 +127,9 @@ def kinetic_classes(
 
     Raises
     ------
-    FitError
-        Where a model comes without a study, or the day is not positive.
+    FitError, DataError
+        Where a model comes without a study, or the day is not positive; as
+        :func:`fit_individuals`, where no patient can be used.
 
     References
     ----------
@@ -134,102 +145,149 @@ def kinetic_classes(
     """
     if not 0 < day < np.inf:
         raise FitError(f"day = {day}", todo="Give a day after infusion, such as 28.")
-    about = _about(source, study, assay)
-    known = _known(about, day=day, seed=seed)
+    about = _about(source, study, assays, np.random.default_rng(seed))
+    known = _known(about, day=day)
     rows = [_row(about, known, i, day=day) for i in range(len(about.data.patients))]
-    rows += [_unsampled(patient) for patient in about.data.without]
+    rows += [_without(*each) for each in about.without.items()]
     table = pd.DataFrame(rows).sort_values("patient", ignore_index=True)
     return KineticClasses(table, day)
 
 
 class _About(NamedTuple):
-    """Samples, and the distribution between patients."""
+    """Samples, the distribution between patients, and what both say of each patient."""
 
-    sampled: Sampled
     data: FitData
-    state: State
+    aim: Aim
+    starts: Array
+    posteriors: Posteriors
+    without: dict[str, str]
 
 
 class _Known(NamedTuple):
-    """What is known of each patient."""
+    """What is known of each patient's curve."""
 
-    expanded: Array
+    seen: NDArray[np.intp]
+    main: NDArray[np.intp]
     lost: Array
-    second: SecondPeak
+    odds: Array
+    second: Array
 
 
 def _about(
-    source: PopulationFit | Model, study: Study | None, assay: str | None
+    source: PopulationFit | Model,
+    study: Study | None,
+    assays: str | Sequence[str] | Mapping[str, str] | None,
+    rng: np.random.Generator,
 ) -> _About:
     if isinstance(source, PopulationFit):
-        layout = source.estimates.layout
-        sampled = Sampled(JointData(source.data), layout.structure)
-        return _About(sampled, source.data, layout.state)
+        return _of_fit(source, rng)
     if study is None:
         todo = "Give the study, too, or a population fit alone."
         raise FitError(f"the model {source.name} comes without a study", todo=todo)
-    sampled, start = prepared(source, study, assays=assay)
-    assert isinstance(sampled.data, JointData)
-    data = sampled.data.data
-    prior = prior_for(data)
+    data, missing = told(source, study, assays)
+    return _of_model(data, missing, rng)
+
+
+def _of_fit(fit: PopulationFit, rng: np.random.Generator) -> _About:
+    """Return what an estimated distribution says, what lots add included."""
+    layout = fit.estimates.layout
+    aim = aim_at(Sampled(JointData(fit.data), layout.structure), layout.state)
+    added = fit.expected - aim.mean
+    aim = replace(aim, mean=fit.expected, low=aim.low + added, high=aim.high + added)
+    return _About(
+        fit.data, aim, _starts(aim, rng), fit.posteriors, _reasons(fit.data, {})
+    )
+
+
+def _of_model(
+    data: FitData, missing: Mapping[str, str], rng: np.random.Generator
+) -> _About:
+    """Return what a published distribution says."""
+    model, prior = data.model, prior_for(data)
+    omega = model.correlation * np.outer(prior.sd, prior.sd)
+    plain = Structure.without_covariates(model.free, len(data.patients))
+    sampled = Sampled(JointData(data), replace(plain, correlated=omega != 0))
+    errors = JointErrors(data.errors, tuple(one.assay for one in data.series))
     share = EVEN if data.all_below.any() else 0.0
-    state = State(prior.centre, np.diag(prior.sd**2), start.errors, share)
-    return _About(sampled, data, state)
+    state = State(prior.centre, omega, errors, share)
+    aim = aim_at(sampled, state)
+    starts = _starts(aim, rng)
+    modes = modes_at(sampled, state, starts)
+    varies = np.flatnonzero(sampled.structure.varies)
+    covariance, own = np.zeros_like(modes.precision), np.ix_(varies, varies)
+    covariance[:, *own] = np.linalg.inv(modes.precision[:, *own])
+    moments = modes.theta, covariance
+    found = Importance(sampled, state, moments=moments, rng=rng, draws=_DRAWS)
+    known = posteriors_of(found, state, rng)
+    return _About(data, aim, starts, known, _reasons(data, missing))
 
 
-def _known(about: _About, *, day: float, seed: int) -> _Known:
-    """Work out from draws and descents what is known of each patient."""
-    data, state, errors = about.data, about.state, about.state.errors
-    assert isinstance(errors, JointErrors)
-    mean = about.sampled.structure.means(state.beta)
-    sd = np.sqrt(np.diag(state.omega))
-    aim = Aim(
-        data,
-        errors.parts,
-        mean,
-        np.linalg.inv(state.omega),
-        low=mean - 6 * sd,
-        high=mean + 6 * sd,
-        reach=sd,
-    )
-    rng = np.random.default_rng(seed)
-    starts = mean + sd * rng.standard_normal((_STARTS, *mean.shape))
-    modes = descend(aim, np.concatenate([mean[None], starts])).best
-    curvature = aim.surroundings(modes).curvature
-    moments = modes, np.linalg.inv(curvature)
-    found = Importance(about.sampled, state, moments=moments, rng=rng, draws=_DRAWS)
-    posteriors = posteriors_of(found, state, rng)
-    levels = data.curves(posteriors.draws, [day]).log_level[..., 0]
-    return _Known(
-        expanded=posteriors.expanded,
-        lost=(levels < _limits(data)).mean(0),
-        second=second_peak(aim, starts),
-    )
+def _starts(aim: Aim, rng: np.random.Generator) -> Array:
+    return aim.mean + aim.reach * rng.standard_normal((_STARTS, *aim.mean.shape))
 
 
-def _limits(data: FitData) -> Array:
+def _reasons(data: FitData, missing: Mapping[str, str]) -> dict[str, str]:
+    """Say of each patient who is not used why."""
+    assays = [one.assay for one in data.series]
+    return {
+        patient: missing.get(patient) or unusable(data.samples, patient, assays).reason
+        for patient in data.without
+    }
+
+
+def _known(about: _About, *, day: float) -> _Known:
+    """Work out what is known of the curves of those who have enough samples."""
+    data, draws = about.data, about.posteriors.draws
+    each = np.stack([one.said.quantified.sum(-1) for one in data.series], axis=-1)
+    seen, main = each.sum(-1), _main(data, each)
+    lost, odds, second = np.full((3, len(seen)), np.nan)
+    for k, one in enumerate(data.series):
+        rows = np.flatnonzero((main == k) & (seen >= MIN_QUANTIFIED))
+        if not rows.size:
+            continue
+        levels = data.curves(draws, [day], series=k).log_level[..., 0]
+        lost[rows] = (levels < _limits(data, one)).mean(0)[rows]
+        found = second_peak(_of_assay(about.aim.of(rows), k), about.starts[:, rows])
+        odds[rows], second[rows] = found.bic / (2 * np.log(10)), found.day
+    return _Known(seen, main, lost, odds, second)
+
+
+def _main(data: FitData, each: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return which series has most quantified samples, whatever their order."""
+    names, total = [one.assay for one in data.series], each.sum(0)
+    order = sorted(range(len(names)), key=lambda k: (-total[k], names[k]))
+    return np.array(order)[each[:, order].argmax(-1)]
+
+
+def _of_assay(aim: Aim, k: int) -> Aim:
+    """Return the aim of the samples of one assay."""
+    data = replace(aim.data, series=aim.data.series[k : k + 1])
+    return replace(aim, data=data, errors=aim.errors[k : k + 1])
+
+
+def _limits(data: FitData, one: Series) -> Array:
     """Return each patient's highest log limit of quantification; -inf where unknown."""
-    one = data.series[0]
     limit = data.samples["lloq"].to_numpy(float)[np.maximum(one.rows, 0)]
     with np.errstate(divide="ignore"):
-        return np.log(np.where(one.known & (limit > 0), limit, 0.0).max(-1))
+        found = np.log(np.where(one.known & (limit > 0), limit, 0.0).max(-1))
+    return found + one.log_size
 
 
 def _row(about: _About, known: _Known, i: int, *, day: float) -> dict[str, object]:
     """Return the class of one patient with its reasons."""
-    one = about.data.series[0]
-    seen = int((one.said.quantified & one.known)[i].sum())
-    expanded, lost = float(known.expanded[i]), float(known.lost[i])
-    odds = float(known.second.bic[i] / (2 * np.log(10)))
-    if about.data.all_below[i]:
-        name, sentence = nothing_seen(int(one.known[i].sum()), expanded)
+    data, seen = about.data, int(known.seen[i])
+    expanded, lost = float(about.posteriors.expanded[i]), float(known.lost[i])
+    odds, second = float(known.odds[i]), float(known.second[i])
+    if data.all_below[i]:
+        used = sum(int(one.known[i].sum()) for one in data.series)
+        name, sentence = nothing_seen(used, expanded)
     elif seen < MIN_QUANTIFIED:
         name = "too_few_samples"
         sentence = f"{counted(seen, 'quantified sample')} cannot hold a curve."
     elif odds > np.log10(POSITIVE):
         name = "second_peak"
         sentence = (
-            f"A second peak about day {known.second.day[i]:.0f} explains the samples "
+            f"A second peak about day {second:.0f} explains the samples "
             f"{10**odds:.3g} times better, by BIC."
         )
     elif lost > 0.5:
@@ -241,25 +299,25 @@ def _row(about: _About, known: _Known, i: int, *, day: float) -> dict[str, objec
     else:
         name = "expanded"
         sentence = f"Probability to be below the limit on day {day:g}: {lost:.2f}."
-    alone = seen >= MIN_QUANTIFIED
     return {
-        "patient": about.data.patients[i],
+        "patient": data.patients[i],
         "class": name,
         "expanded": expanded,
-        "lost": lost if alone else np.nan,
-        "second_peak": odds if alone else np.nan,
-        "second_peak_day": float(known.second.day[i]) if alone else np.nan,
+        "assay": data.series[known.main[i]].assay if seen >= MIN_QUANTIFIED else "",
+        "lost": lost,
+        "second_peak": odds,
+        "second_peak_day": second,
         "sentence": sentence,
     }
 
 
-def _unsampled(patient: str) -> dict[str, object]:
-    numbers = dict.fromkeys(
-        ("expanded", "lost", "second_peak", "second_peak_day"), np.nan
-    )
+def _without(patient: str, sentence: str) -> dict[str, object]:
+    """Return the row of a patient of whom nothing can be said."""
     return {
         "patient": patient,
         "class": "too_few_samples",
-        **numbers,
-        "sentence": "No sample that says something.",
+        "expanded": np.nan,
+        "assay": "",
+        **dict.fromkeys(("lost", "second_peak", "second_peak_day"), np.nan),
+        "sentence": sentence,
     }

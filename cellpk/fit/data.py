@@ -206,6 +206,32 @@ class FitData:
             each.append(total)
         return np.concatenate(each, axis=-1)
 
+    def no_cells(self, errors: Errors) -> tuple[Array, Array]:
+        """Return what a level of zero makes of each patient's samples.
+
+        An error of the log level reads it below any limit; one that adds to the level
+        may read it above.
+
+        Parameters
+        ----------
+        errors : sequence of ResidualError
+            One per series.
+
+        Returns
+        -------
+        log_likelihood : ndarray, shape (N,)
+            Minus infinity where a sample shows cells.
+        slopes : ndarray, shape (N, k)
+            As from :meth:`error_gradient`; 0 where a sample shows cells.
+        """
+        zero = [Levels(np.full(x.times.shape, -np.inf), None, ()) for x in self.series]
+        # An error in proportion to zero is none: what is divided by it is held finite.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = self.log_likelihood(zero, errors)
+            slopes = self.error_gradient(zero, errors)
+        below = self.all_below
+        return np.where(below, value, -np.inf), np.where(below[:, None], slopes, 0.0)
+
     def of(self, rows: NDArray[np.intp]) -> "FitData":
         """Return the samples of some of the patients.
 

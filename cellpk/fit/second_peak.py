@@ -28,7 +28,7 @@ _DAYS = 8  # days on which the search for it begins, spread over the samples
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TwoPeaks(FitData):
-    """Samples whose curve has a second peak added to that of the model.
+    """Samples of one assay whose curve has a second peak added to that of the model.
 
     The parameters of a patient are those of the model, then log day, log height and log
     rate of the second peak, which rises and falls exponentially.
@@ -43,19 +43,15 @@ class TwoPeaks(FitData):
         self, theta: Array, *, gradient: bool = False, tolerance: float = TOLERANCE
     ) -> list[Levels]:
         """Return log levels of the sum of both peaks; see ``FitData.levels``."""
-        base = super().levels(
+        (base,) = super().levels(
             theta[..., :-EXTRA], gradient=gradient, tolerance=tolerance
         )
-        return [
-            _added(found, one.times, theta[..., -EXTRA:])
-            for found, one in zip(base, self.series, strict=True)
-        ]
+        return [_added(base, self.series[0].times, theta[..., -EXTRA:])]
 
 
 def _added(found: Levels, times: Array, peak: Array) -> Levels:
     """Add a second peak, shape (..., N, 3), to log levels of shape (..., N, n)."""
-    day, height, rate = np.moveaxis(np.exp(peak * [1, 0, 1]), -1, 0)
-    height = peak[..., 1]
+    day, height, rate = np.exp(peak[..., 0]), peak[..., 1], np.exp(peak[..., 2])
     away = times - day[..., None]
     second = height[..., None] - rate[..., None] * np.abs(away)
     total = np.logaddexp(found.log_level, second)
@@ -101,7 +97,7 @@ def second_peak(aim: Aim, starts: Array) -> SecondPeak:
     Parameters
     ----------
     aim : Aim
-        The model with the distribution between patients.
+        The model with the distribution between patients, and samples of one assay.
     starts : ndarray, shape (S, N, p)
         Where the search for the curve with one peak begins.
 
@@ -134,15 +130,17 @@ def second_peak(aim: Aim, starts: Array) -> SecondPeak:
     again = descend(aim, np.stack([one.best, two.best[..., :-EXTRA]])).sorted()
     value = np.minimum(one.value[0], again.value[0])
     drop = np.maximum(2 * (value - two.value[0]), 0.0)
-    samples = sum(series.known.sum(-1) for series in aim.data.series)
-    return SecondPeak(drop, drop - EXTRA * np.log(samples), np.exp(two.best[:, -EXTRA]))
+    (series,) = aim.data.series
+    return SecondPeak(
+        drop, drop - EXTRA * np.log(series.known.sum(-1)), np.exp(two.best[:, -EXTRA])
+    )
 
 
 def _widened(aim: Aim) -> Aim:
     """Return the aim with a second peak, of which little is known beforehand."""
     data = aim.data
     two = TwoPeaks(**{name: getattr(data, name) for name in FitData.__annotations__})
-    series = data.series[0]
+    (series,) = data.series
     seen = np.where(series.said.quantified, series.said.low, -np.inf)
     top = np.where(np.isfinite(seen.max(-1)), seen.max(-1), 0.0)
     last = np.where(series.known, series.times, 0.0).max(-1)
@@ -171,7 +169,7 @@ def _widened(aim: Aim) -> Aim:
 
 def _second_starts(wide: Aim, best: Array) -> Array:
     """Return starts with a second peak on several days, (S, N, p + 3)."""
-    series = wide.data.series[0]
+    (series,) = wide.data.series
     count = series.known.sum(-1)
     starts = []
     for share in np.linspace(0.2, 1.0, _DAYS):

@@ -35,6 +35,8 @@ class Series:
         Which of the model's observed levels the assay measures.
     assay, specimen, unit : str
         What was measured, in what, and the unit of the levels here.
+    log_size : float
+        Natural log of what the study's levels are multiplied by to be in that unit.
     times : ndarray, shape (N, n)
         Days after infusion, in order; a row is padded with its last.
     said : Evidence
@@ -57,6 +59,7 @@ class Series:
     assay: str
     specimen: str
     unit: str
+    log_size: float
     times: Array
     said: Evidence
     rows: NDArray[np.intp]
@@ -163,10 +166,11 @@ def read_series(
     series = []
     for assay, observed in chosen.items():
         own = samples.loc[samples["assay"] == assay]
-        times, ends, rows = _padded(own, said[assay], patients, size=units[assay][1])
-        names = (observed, assay, specimens[assay], units[assay][0])
+        unit, log_size = units[assay][0], float(np.log(units[assay][1]))
+        times, ends, rows = _padded(own, said[assay], patients, log_size=log_size)
+        about = (observed, assay, specimens[assay], unit, log_size)
         left_out = own.loc[own["left_out"] != ""]
-        series.append(Series(*names, times, ends, rows, left_out))
+        series.append(Series(*about, times, ends, rows, left_out))
     shown = set(used.loc[used["state"].isin(TOLD), "patient"])
     all_below = np.array([name not in shown for name in patients])
     return Found(patients, tuple(series), all_below, samples, notes)
@@ -274,11 +278,11 @@ def _refuse(samples: pd.DataFrame, assays: Sequence[str]) -> None:
 
 
 def _padded(
-    samples: pd.DataFrame, said: Evidence, patients: Sequence[str], *, size: float
+    samples: pd.DataFrame, said: Evidence, patients: Sequence[str], *, log_size: float
 ) -> tuple[Array, Evidence, NDArray[np.intp]]:
     """Return times, evidence and rows of the used samples, a row for each patient."""
     used = samples.loc[samples["left_out"] == "", ["patient", "time"]]
-    used = used.assign(low=said.low + np.log(size), high=said.high + np.log(size))
+    used = used.assign(low=said.low + log_size, high=said.high + log_size)
     used = used.sort_values(["patient", "time"], kind="stable")
     row = np.searchsorted(patients, used["patient"].to_numpy(str))
     place = used.groupby("patient").cumcount().to_numpy()

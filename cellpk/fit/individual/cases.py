@@ -223,7 +223,7 @@ def counts(samples: pd.DataFrame) -> pd.DataFrame:
 def _expanded(data: FitData, asked: Question) -> list[float]:
     """Return the probability that the cells expanded, where no sample shows any.
 
-    The average likelihood over the prior against one, for a level of zero.
+    The average likelihood over the prior against that of a level of zero.
     """
     found = [1.0] * len(data.patients)
     rows = np.flatnonzero(data.all_below)
@@ -233,7 +233,8 @@ def _expanded(data: FitData, asked: Question) -> list[float]:
     drawn = np.clip(asked.prior_draws(_DRAWS), asked.low, asked.high)[:, None, :]
     wide = np.broadcast_to(drawn, (_DRAWS, *aim.mean.shape))
     average = np.exp(aim.log_likelihood(wide)).mean(0)
-    odds = EVEN * average / (1 - EVEN)
+    zero = np.exp(aim.data.no_cells(aim.errors)[0])
+    odds = EVEN * average / ((1 - EVEN) * zero)
     for i, value in zip(rows, odds / (1 + odds), strict=True):
         found[i] = float(value)
     return found

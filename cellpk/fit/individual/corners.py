@@ -174,7 +174,10 @@ def _moved(aim: Aim, theta: Array) -> tuple[Array, Array]:
     now = switch_times(aim, theta)
     steps = _APART * np.eye(theta.shape[-1])
     there = [switch_times(aim, theta + step) for step in steps]
-    return now, np.stack([x - now for x in there], axis=-1) / _APART
+    # A switch that never comes, such as that of a drug not given, is not moved.
+    moved = [x - np.where(np.isfinite(now), now, 0.0) for x in there]
+    moved = [np.where(np.isfinite(x), x, 0.0) for x in moved]
+    return now, np.stack(moved, axis=-1) / _APART
 
 
 def _solved(aim: Aim, theta: Array, at: tuple[int, int], target: Array) -> Array:

@@ -113,7 +113,7 @@ class Chains:
         self._root = np.linalg.cholesky(np.linalg.inv(state.omega))
         self._prior = self._log_prior(self.theta)
         if state.never:
-            self._classify(state.never)
+            self._classify(state)
         for _ in range(steps.prior):
             self._propose(self._fresh(state, len(self.theta)), state, fresh=True)
         for _ in range(steps.single):
@@ -156,7 +156,8 @@ class Chains:
 
     def _error_slope(self, errors: Errors) -> Array:
         each = self.data.error_gradient(self.levels, errors)
-        return np.where(self.expanded[..., None], each, 0.0).sum(1).mean(0)
+        none = self.data.no_cells(errors)[1]
+        return np.where(self.expanded[..., None], each, none).sum(1).mean(0)
 
     def _fresh(self, state: State, number: int) -> Array:
         """Draw parameters from the distribution between patients."""
@@ -204,9 +205,10 @@ class Chains:
         self._effects = lots.drawn(away, state.omega, **chance)
         self._shift = lots.shift(self._effects, away.shape[-1])
 
-    def _classify(self, never: float) -> None:
+    def _classify(self, state: State) -> None:
         """Draw who of those without a level never expanded."""
-        odds = np.log(never) - np.log1p(-never) - self._likelihood
+        zero = np.log(state.never) + self.data.no_cells(state.errors)[0]
+        odds = zero - np.log1p(-state.never) - self._likelihood
         chance = 1 / (1 + np.exp(-np.clip(odds, -700, 700)))
         draw = self.rng.random(odds.shape)
         self.expanded = ~(self.data.all_below & (draw < chance))

@@ -177,7 +177,7 @@ class Importance:
             away=self.theta - self.structure.means(state.beta),
             inverse=self._inverse(state),
             sd=state.lot_sd,
-            never=(state.never, self.data.all_below),
+            never=(state.never, self.data.no_cells(state.errors)[0]),
         )
 
     def _inverse(self, state: State) -> Array:
@@ -207,7 +207,7 @@ class Importance:
         weights = self.log_weights(state)
         top = weights.max(0)
         curve = top + np.log(np.exp(weights - top).mean(0))
-        return self._mixed(curve, state.never)
+        return self._mixed(curve, state)
 
     def error(self, state: State) -> float:
         """Return the Monte Carlo standard error of the log likelihood of all."""
@@ -232,7 +232,7 @@ class Importance:
         log_weights = self.log_weights(state)
         weights = np.exp(log_weights - log_weights.max(0))
         curve = log_weights.max(0) + np.log(weights.mean(0))
-        whole = self._mixed(curve, state.never)
+        whole = self._mixed(curve, state)
         expanded = np.exp(np.minimum(curve + np.log1p(-state.never) - whole, 0.0))
         return weights / weights.sum(0), expanded
 
@@ -280,10 +280,11 @@ class Importance:
         by_mean = first @ inverse
         _, by_error, by_shared = self._samples(state)
         by_mean[:, ~self.structure.varies] = (weights[..., None] * by_shared).sum(0)
+        none = (1 - expanded)[:, None] * self.data.no_cells(state.errors)[1]
         slopes = (layout := Layout(self.structure, state)).by_estimates(
             by_mean,
             0.5 * (inverse @ second @ inverse - expanded[:, None, None] * inverse),
-            by_error=(weights[..., None] * by_error).sum(0),
+            by_error=(weights[..., None] * by_error).sum(0) + none,
             by_odds=1 - expanded - state.never,
         )
         if lots and together:
@@ -336,12 +337,12 @@ class Importance:
         """Say whether estimates have a covariance between patients."""
         return bool(np.linalg.eigvalsh(state.omega[self._own])[0] > 0)
 
-    def _mixed(self, curve: Array, never: float) -> Array:
+    def _mixed(self, curve: Array, state: State) -> Array:
         """Mix in the class of patients whose cells never expand."""
-        if not never:
+        if not state.never:
             return curve
-        whole = np.log1p(-never) + curve
-        zero = np.where(self.data.all_below, math.log(never), -np.inf)
+        whole = np.log1p(-state.never) + curve
+        zero = math.log(state.never) + self.data.no_cells(state.errors)[0]
         return np.logaddexp(whole, zero)
 
 

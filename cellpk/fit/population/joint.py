@@ -140,6 +140,10 @@ class JointData:
         """Return its slope by the logs of the errors, shape (..., patients, k)."""
         return self.data.error_gradient(_wrapped(levels), _parts(errors))
 
+    def no_cells(self, errors: Errors) -> tuple[Array, Array]:
+        """Return both for a level of zero; minus infinity and 0 where it cannot be."""
+        return self.data.no_cells(_parts(errors))
+
 
 def _wrapped(levels: list[Array]) -> list[Levels]:
     return [Levels(log_level, None, ()) for log_level in levels]

@@ -117,7 +117,8 @@ def approximated(sampled: Sampled, state: State, places: Places) -> Approximatio
     top = logs.max(0)
     curve = top + np.log(np.exp(logs - top).sum(0))
     weights = np.exp(logs - curve)
-    whole, expanded = _mixed(curve, state.never, sampled.data.all_below)
+    nothing, by_nothing = sampled.data.no_cells(state.errors)
+    whole, expanded = _mixed(curve, state.never, nothing)
     covariance = np.zeros_like(here.curvature)
     covariance[..., free[:, None], free] = np.linalg.inv(block)
     by_mean, by_omega, by_error = _by_numbers(
@@ -127,7 +128,7 @@ def approximated(sampled: Sampled, state: State, places: Places) -> Approximatio
     slopes = Layout(sampled.structure, state).by_estimates(
         (shares * by_mean).sum(0),
         (shares[..., None] * by_omega).sum(0),
-        by_error=(shares * by_error).sum(0),
+        by_error=(shares * by_error).sum(0) + (1 - expanded)[:, None] * by_nothing,
         by_odds=1 - expanded - state.never,
     )
     return Approximation(whole, slopes, theta, covariance, weights)
@@ -237,12 +238,10 @@ def _by_errors(
     return total
 
 
-def _mixed(
-    curve: Array, never: float, all_below: NDArray[np.bool_]
-) -> tuple[Array, Array]:
+def _mixed(curve: Array, never: float, nothing: Array) -> tuple[Array, Array]:
     """Mix in the class whose cells never expand; the chance to be of the other one."""
     if not never:
         return curve, np.ones_like(curve)
     grown = np.log1p(-never) + curve
-    whole = np.logaddexp(grown, np.where(all_below, np.log(never), -np.inf))
+    whole = np.logaddexp(grown, np.log(never) + nothing)
     return whole, np.exp(grown - whole)

@@ -92,7 +92,7 @@ def joint(
     away: Array,
     inverse: Array,
     sd: Array,
-    never: tuple[float, NDArray[np.bool_]],
+    never: tuple[float, Array],
 ) -> Joint:
     """Integrate over what each lot adds.
 
@@ -113,8 +113,8 @@ def joint(
         Precision between patients of one lot.
     sd : ndarray, shape (d,)
         SDs between lots.
-    never : (float, ndarray of bool)
-        Share of those who never expanded, and who may be one.
+    never : (float, ndarray)
+        Share of those who never expanded, and the log likelihood of a level of zero.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def joint(
     curve = top + np.log(total / len(log_weights)) + math.log1p(-never[0])
     whole = curve
     if never[0]:
-        whole = np.logaddexp(curve, np.where(never[1], math.log(never[0]), -np.inf))
+        whole = np.logaddexp(curve, math.log(never[0]) + never[1])
     z = grid.nodes / sd
     prior = -0.5 * np.square(z).sum(-1) - np.log(sd * math.sqrt(2 * math.pi)).sum()
     each = lots.summed(whole[..., None])[..., 0] + prior + grid.log_weights

@@ -62,6 +62,10 @@ class Data(Protocol):
         """Return its slope by the logs of the errors, shape (..., patients, k)."""
         ...
 
+    def no_cells(self, errors: Errors) -> tuple[Array, Array]:
+        """Return both for a level of zero; minus infinity and 0 where it cannot be."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Sampled:
