@@ -246,7 +246,7 @@ class IndividualFits(Saveable):
         ``patient, parameter, information`` (share of the prior's variance that the data
         took away; NaN for ML), ``lower, upper`` (whether the samples alone set a limit
         on that side: the parameter is held at its bound, and the loss of -2 log L, all
-        others free, is held to chi-square), ``sentence``.
+        others free, is held to chi-square or F as in :meth:`profile`), ``sentence``.
 
         References
         ----------
