@@ -81,6 +81,13 @@ class FitData:
         """
         return tuple(error_of(self.model.observed[x.observed]) for x in self.series)
 
+    @property
+    def quantity_units(self) -> dict[str, str]:
+        """Units of derived quantities by name, levels in those of the first assay."""
+        one, units = self.series[0], self.model.quantity_units
+        own = self.model.observed[one.observed].unit
+        return {name: unit.replace(own, one.unit) for name, unit in units.items()}
+
     def levels(
         self, theta: Array, *, gradient: bool = False, tolerance: float = TOLERANCE
     ) -> list[Levels]:

@@ -122,7 +122,7 @@ def fit_individuals(
         tuple(factor(one.unit, study.unit(one.assay)) or 1.0 for one in data.series),
     )
     frames = frames_of(made, level=level)
-    units = units_of(asked, data.series[0].unit)
+    units = units_of(data, asked)
     fits = IndividualFits(
         **frames._asdict(),
         prior=asked.prior.table,
