@@ -184,7 +184,9 @@ def _weighted(
 
 
 def _effective(weights: Array) -> float:
-    return float(1 / np.square(weights).sum())
+    """How many draws the weights are worth: 0 where no draw is possible."""
+    total = np.square(weights).sum()
+    return float(1 / total) if total > 0 else 0.0
 
 
 def _moments(points: Array, weights: Array) -> Component:

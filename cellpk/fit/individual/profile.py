@@ -315,7 +315,8 @@ def _ends(profile: _Profile) -> tuple[float, float]:
     """Return the ends of a profile interval on the quantity's scale."""
     middle = float(profile.quantity[0])
     if not profile.error > 0:
-        return middle, middle
+        end = middle if profile.error == 0 else np.nan  # held, or not known how sure
+        return end, end
     return middle + _end(profile, -1), middle + _end(profile, 1)
 
 
