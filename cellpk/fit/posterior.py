@@ -179,7 +179,8 @@ def _weighted(
         ]
     )
     log_weights = log_density(points) - proposed
-    weights = np.exp(log_weights - log_weights.max())
+    with np.errstate(invalid="ignore"):  # NaN where no draw is possible
+        weights = np.exp(log_weights - log_weights.max())
     return points, weights / weights.sum()
 
 
