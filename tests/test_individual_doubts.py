@@ -34,7 +34,7 @@ def test_a_place_that_one_start_reached_counts_once_without_prior(rich):
     data = fit_data(STEIN, rich)
     asked = question(data, None, starts=2, seed=1)
     best = search(asked.aim(data), asked.batch, 2)
-    vars(asked)["batch"] = (STEIN.typical - 4 * STEIN.spread)[None]
+    vars(asked)["batch"] = (STEIN.typical + 4 * STEIN.spread)[None]
     alone = solution._alone(data, asked, best, draws=0)
     assert alone.doubts[0] == ("the best fit was reached from 1 of 2 starts",)
     vars(asked)["batch"] = best.theta + 0.01
