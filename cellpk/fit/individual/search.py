@@ -53,19 +53,6 @@ class Optimum(NamedTuple):
         """How many starts came to the best value, shape (N,)."""
         return (self.ends.value < self.value + SAME / 2).sum(0)
 
-    def improved(self, theta: Array, value: Array) -> "Optimum":
-        """Return the same ends, with a better one in place of the best where it is.
-
-        Parameters
-        ----------
-        theta, value : ndarray, shape (N, k) and (N,)
-            Where the descent went on from one of the starts, and the objective there.
-        """
-        best, least = self.ends.theta.copy(), self.ends.value.copy()
-        best[0] = np.where((value < least[0])[:, None], theta, best[0])
-        least[0] = np.minimum(value, least[0])
-        return Optimum(Ends(best, least))
-
     def of(self, rows: NDArray[np.intp]) -> "Optimum":
         """Return the ends of some of the patients."""
         return Optimum(Ends(self.ends.theta[:, rows], self.ends.value[:, rows]))

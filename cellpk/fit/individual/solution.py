@@ -255,9 +255,8 @@ def _alone(data: FitData, asked: Question, optimum: Optimum, *, draws: int) -> S
         moving &= change >= _SETTLED
         if not moving.any():
             break
-    last = search(aim, found.ends.theta[:1], 1)
-    # The last turn's end descends from a start, and is not to count as another.
-    found = search(aim, ends, len(ends)).improved(last.theta, last.value)
+    # From each start once more: ends of the turns would count one of them twice.
+    found = search(aim, ends, len(ends))
     no_ml = ("",) * len(theta)
     return _concluded(data, asked, found, sizes=sizes, no_ml=no_ml, draws=draws)
 
