@@ -297,7 +297,8 @@ def fit_data(
     taken before the cells are in; after a second infusion they are used only where the
     model takes infusions. Levels are converted to the unit of the model where a number
     does it. Where none does, the samples of a single assay stay in the study's unit,
-    which is noted: the parameters that scale the level then are in that unit, too.
+    which is noted: the parameters that scale the level then are in that unit, too. An
+    additive error is not, and is refused.
 
     Parameters
     ----------
