@@ -155,6 +155,28 @@ def test_a_scale_of_its_own_is_noted_for_one_assay_and_refused_for_two(stein, st
 
 
 @pytest.mark.parametrize(
+    "error",
+    ['"normal", sd = {}', '"combined", additive = {}, proportional = 0.2'],
+)
+def test_an_additive_error_is_in_the_unit_of_the_level_or_refused(tmp_path, error):
+    """50 copies/ug are 0.05 copies/ng, and say nothing of cells/uL."""
+    rows = ROWS[ROWS["assay"] == "qpcr"].assign(lloq=50)
+    found = []
+    for unit, c0, size in (("copies/ug", 900, 50), ("copies/ng", 0.9, 0.05)):
+        text = CLOSED.replace("copies/ug", unit).replace("value = 9", f"value = {c0}")
+        change = ('"lognormal", sd = 0.4', error.format(size))
+        model = load(tmp_path, text, change)
+        data = fit_data(model, ck.Study.from_frames(rows))
+        levels = data.levels(np.tile(model.typical, (2, 1)))
+        found.append(data.log_likelihood(levels, data.errors))
+    np.testing.assert_allclose(*found, rtol=1e-9)
+    flow = ck.Study.from_frames(rows.assign(assay="flow", unit="cells/uL"))
+    said = "additive error of qpcr is in copies/ng and says nothing of cells/uL"
+    with pytest.raises(ck.DataError, match=said):
+        fit_data(model, flow)
+
+
+@pytest.mark.parametrize(
     ("assays", "said"),
     [
         ("qpc", "no sample of assay 'qpc'.*\n?.*Did you mean 'qpcr'"),

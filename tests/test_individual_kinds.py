@@ -133,6 +133,36 @@ def test_two_assays_are_fitted_jointly_each_with_its_error_and_limit(made_model)
     assert fits.samples["predicted"].notna().sum() == 10
 
 
+BY_CELL = """
+variant_of = "stein_2019_tisagenlecleucel"
+title = "Copies and cells"
+note = "Made for tests"
+[parameters]
+scale = { value = 0.01, unit = "cells*ug/uL/copies", fixed = true }
+[observed]
+flow = { is = "(E+M)*scale", unit = "cells/uL", error = "lognormal", sd = 0.5 }
+"""
+
+
+@pytest.mark.parametrize("assays", [["qpcr", "flow"], ["flow", "qpcr"], "flow"])
+def test_areas_are_in_the_unit_of_the_level_they_are_of(made_model, assays):
+    """Of the model's first level, whichever assay is fitted first."""
+    model, days = made_model(BY_CELL), np.array([4.0, 9, 14, 21, 28])
+    level = model.curve(days, observed="qpcr")
+    frames = [
+        pd.DataFrame({"patient": "A", "time": days, "level": level * size}).assign(
+            assay=name, unit=unit, lloq=1e-3
+        )
+        for name, unit, size in (("qpcr", "copies/ug", 1), ("flow", "cells/uL", 0.01))
+    ]
+    study = ck.Study.from_frames(pd.concat(frames))
+    fits = ck.fit_individuals(model, study, assays=assays, starts=2, draws=0)
+    assert fits.units["auc_0_28"] == "day*copies/ug"
+    area = fits.long.set_index("quantity").loc["auc_0_28"]
+    assert area["unit"] == "day*copies/ug"
+    assert area["value"] == pytest.approx(171774, rel=0.3)
+
+
 DOSED = """
 title  = "Infused cells that a drug kills"
 source = "Made for tests"

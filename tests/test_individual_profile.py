@@ -83,6 +83,81 @@ def test_ours_is_that_of_lmfit_where_curves_are_smooth(linear, monkeypatch):
     pd.testing.assert_frame_equal(ours, lmfits, rtol=1e-3)
 
 
+ALONE = {"day": np.array([1.0, 3, 5, 8, 12, 20, 30, 40, 50, 60])}
+ALONE["level"] = np.array([700.0, 900, 1100, 520, 300, 190, 35, 25, 6.2, 2.9])
+SILENT = [2.0, 4, 6, 10, 15, 25, 35, 45, 55, 65]
+
+
+def measured_alone(silent, *, error='error = "lognormal", sd = 0.4'):
+    """Ten quantified samples, and others below a limit that says nothing of them."""
+    times, levels = [*ALONE["day"], *silent], [str(x) for x in ALONE["level"]]
+    frame = pd.DataFrame({"time": times, "level": [*levels, *["<1e9"] * len(silent)]})
+    frame["lloq"] = [0.1] * len(levels) + [1e9] * len(silent)
+    frame = frame.assign(patient="A", assay="qpcr", unit="copies/ug")
+    patients = pd.DataFrame({"patient": ["A"], "high": [1.0]})
+    text = MORE.replace('error = "lognormal", sd = 0.4', error)
+    return ck.Study.from_frames(frame, patients=patients), text
+
+
+@pytest.mark.parametrize("silent", [[], SILENT], ids=["none", "ten below 1e9"])
+@pytest.mark.parametrize("by", ["lmfit", "us"])
+def test_profiles_without_prior_are_the_t_intervals_of_regression(
+    made_model, monkeypatch, silent, by
+):
+    """Of a straight line through log levels: whatever is below a limit of no use."""
+    from cellpk.fit.individual import profile
+
+    if by == "us":
+        monkeypatch.setattr(profile, "_by_lmfit", lambda *asked: None)
+    study, text = measured_alone(silent)
+    fits = ck.fit_individuals(made_model(text), study, draws=0)
+    assert fits.table["method"][0] == "ml", fits.table["sentence"][0]
+    line = stats.linregress(ALONE["day"], np.log(ALONE["level"]))
+    reach = stats.t.ppf([0.025, 0.975], 8)
+    found = fits.profile("A", ["c0", "k"]).set_index("quantity")[["low", "high"]]
+    slope = -line.slope + reach * line.stderr
+    start = np.exp(line.intercept + reach * line.intercept_stderr)
+    np.testing.assert_allclose(found.loc["k"].astype(float), slope, rtol=2e-3)
+    np.testing.assert_allclose(found.loc["c0"].astype(float), start, rtol=5e-3)
+
+
+@pytest.mark.parametrize(
+    "error",
+    ['error = "student", sd = 0.4, df = 4', 'error = "proportional", sd = 0.3'],
+)
+def test_profiles_rise_by_as_much_whatever_the_kind_of_error(made_model, error):
+    """At the ends -2 log L, with the patient's own error, is higher by F's quantile."""
+    study, text = measured_alone([], error=error)
+    fits = ck.fit_individuals(made_model(text), study, draws=0)
+    assert fits.table["method"][0] == "ml", fits.table["sentence"][0]
+    aim, theta = fits._aim(0), fits.made.solution.theta[0]
+
+    def least(k):
+        def loss(log):
+            return aim.values(np.array([[log, k]]))[0]
+
+        near = (theta[0] - 2, theta[0] + 2)
+        return minimize_scalar(loss, bounds=near, options={"xatol": 1e-8}).fun
+
+    rise = stats.f.ppf(0.95, 1, 8) / 2
+    for end in fits.profile("A", "k").loc[0, ["low", "high"]]:
+        assert least(end) - least(theta[1]) == pytest.approx(rise, rel=0.01)
+
+
+def test_limits_without_prior_are_held_to_f_as_profiles_are(made_model):
+    """Where the loss at a bound lies between the quantiles of chi-square and of F."""
+    study, text = measured_alone([])
+    model = made_model(text)
+    line = stats.linregress(ALONE["day"], np.log(ALONE["level"]))
+    bounds = ck.model_parameters(model)
+    for reach, limited in ((2.1, False), (2.5, True)):  # t: 2.306, normal: 1.960
+        bounds["k"].max = -line.slope + reach * line.stderr
+        fits = ck.fit_individuals(model, study, parameters=bounds, draws=0)
+        assert fits.table["method"][0] == "ml", fits.table["sentence"][0]
+        row = fits.identifiability.set_index("parameter").loc["k"]
+        assert row["upper"] == limited
+
+
 def test_a_quantity_of_one_parameter_has_the_profile_of_that_parameter(stein):
     found = stein.profile("A", ["beta", "half_life_2"]).set_index("quantity")
     ends = found[["low", "high"]].astype(float)

@@ -73,3 +73,10 @@ def test_one_seed_gives_one_answer():
 
     assert np.array_equal(drawn(1), drawn(1))
     assert not np.array_equal(drawn(1), drawn(2))
+
+
+def test_a_density_that_no_draw_reaches_is_worth_none():
+    far = Component(1.0, np.zeros(1), np.eye(1))
+    drawn = sample(lambda x: np.full(len(x), -np.inf), [far], rng())
+    assert drawn.effective == 0
+    assert np.isnan(drawn.points).all()

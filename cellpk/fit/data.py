@@ -81,6 +81,13 @@ class FitData:
         """
         return tuple(error_of(self.model.observed[x.observed]) for x in self.series)
 
+    @property
+    def quantity_units(self) -> dict[str, str]:
+        """Units of derived quantities by name, levels in those of the first assay."""
+        one, units = self.series[0], self.model.quantity_units
+        own = self.model.observed[one.observed].unit
+        return {name: unit.replace(own, one.unit) for name, unit in units.items()}
+
     def levels(
         self, theta: Array, *, gradient: bool = False, tolerance: float = TOLERANCE
     ) -> list[Levels]:
@@ -316,7 +323,8 @@ def fit_data(
     taken before the cells are in; after a second infusion they are used only where the
     model takes infusions. Levels are converted to the unit of the model where a number
     does it. Where none does, the samples of a single assay stay in the study's unit,
-    which is noted: the parameters that scale the level then are in that unit, too.
+    which is noted: the parameters that scale the level then are in that unit, too. An
+    additive error is not, and is refused.
 
     Parameters
     ----------

@@ -130,7 +130,7 @@ def sample(
     Returns
     -------
     Draws
-        By systematic resampling.
+        By systematic resampling; NaN where no draw was possible.
 
     References
     ----------
@@ -147,10 +147,13 @@ def sample(
     """
     points, weights = _weighted(log_density, components, _DRAWN[0], rng)
     for _ in range(_ROUNDS - 1):
-        components = [_moments(points, weights), *_scaled(components, 0.5)]
+        adapted = [_moments(points, weights)] if weights.any() else []
+        components = [*adapted, *_scaled(components, 0.5)]
         points, weights = _weighted(log_density, components, _DRAWN[1], rng)
         if _effective(weights) >= _ENOUGH:
             break
+    if not weights.any():
+        return Draws(np.full((kept, points.shape[-1]), np.nan), effective=0.0)
     places = (np.arange(kept) + rng.random()) / kept
     chosen = np.searchsorted(np.cumsum(weights), places)
     return Draws(points[np.minimum(chosen, len(points) - 1)], _effective(weights))
@@ -162,7 +165,7 @@ def _weighted(
     number: int,
     rng: np.random.Generator,
 ) -> tuple[Array, Array]:
-    """Draws from the mixture and their weights, which add up to 1."""
+    """Draws from the mixture and weights that add up to 1; 0 if none is possible."""
     shares = np.array([component.share for component in components])
     shares = shares / shares.sum()
     counts = np.diff(np.round(np.cumsum([0.0, *shares]) * number)).astype(int)
@@ -179,12 +182,15 @@ def _weighted(
         ]
     )
     log_weights = log_density(points) - proposed
+    if np.isneginf(log_weights.max()):
+        return points, np.zeros(number)
     weights = np.exp(log_weights - log_weights.max())
     return points, weights / weights.sum()
 
 
 def _effective(weights: Array) -> float:
-    return float(1 / np.square(weights).sum())
+    """Return how many draws the weights are worth: none where none is possible."""
+    return float(1 / np.square(weights).sum()) if weights.any() else 0.0
 
 
 def _moments(points: Array, weights: Array) -> Component:

@@ -21,6 +21,9 @@ Array = NDArray[np.float64]
 OTHER_ASSAY = "of an assay that is not fitted"
 """Why a sample is left out, besides the reasons of cases and of the likelihood."""
 
+ADDITIVE = ("normal", "combined")
+"""Kinds of residual error that are stated in the unit of the level."""
+
 TOLD = ("quantified", "detected", "above")
 """States of a sample that show cells."""
 
@@ -218,22 +221,28 @@ def _units(
     """Return the unit of each assay's levels here, by what they are multiplied, notes.
 
     The levels of one assay may be in a unit of their own: what scales the curve takes
-    it up. Two assays of one curve cannot both.
+    it up. Two assays of one curve cannot both, and an additive error does not scale.
     """
     found: dict[str, tuple[str, float]] = {}
     notes, problems = [], []
     for assay, observed in chosen.items():
-        unit, own = study.unit(assay), model.observed[observed].unit
+        row = model.observed[observed]
+        unit, own = study.unit(assay), row.unit
         size = factor(unit, own)
         found[assay] = (unit, 1.0) if size is None else (own, size)
         if size is None:
             said = f"{assay}: {own} of the model say nothing of {unit}"
             notes.append(f"{said}: parameters that scale the level are in {unit}")
             todo = f"Observe it in {unit} in the model, with a factor as a parameter."
-            problems.append(Problem(said, todo))
+            if len(chosen) > 1:
+                problems.append(Problem(said, todo))
+            elif row.error in ADDITIVE:
+                said = f"the additive error of {observed} is in {own}"
+                todo = f"State it, and the level, in {unit} in a variant of the model."
+                problems.append(Problem(f"{said} and says nothing of {unit}", todo))
         elif size != 1:
             notes.append(f"{assay}: {unit} converted to {own}")
-    if problems and len(chosen) > 1:
+    if problems:
         raise DataError(problems)
     return found, tuple(notes)
 

@@ -1,10 +1,12 @@
 """Which patients can be fitted, which never expanded, of whom too little is known."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cellpk.errors import DataError
 from cellpk.fit.cases import EVEN, MIN_QUANTIFIED, counted, nothing_seen
@@ -81,7 +83,12 @@ def told(model: Model, study: Study, assays: Assays) -> tuple[FitData, dict[str,
         if len(missing) == len(found.patients):
             raise
     rows = [i for i, name in enumerate(found.patients) if name not in missing]
-    return gathered(model, study, found.of(np.array(rows, np.intp))), missing
+    kept, why = found.of(np.array(rows, np.intp)), found.samples["patient"].map(missing)
+    out = (found.samples["left_out"] == "") & why.notna()
+    said = "something is missing of the patient: " + why[out].str.rstrip(".")
+    left_out = found.samples["left_out"].mask(out, said)
+    samples = found.samples.assign(left_out=left_out)
+    return gathered(model, study, replace(kept, samples=samples)), missing
 
 
 def _missing(model: Model, study: Study, patients: Sequence[str]) -> dict[str, str]:
@@ -218,6 +225,51 @@ def counts(samples: pd.DataFrame) -> pd.DataFrame:
             "n_below": (state == "below").groupby(own["patient"]).sum(),
         }
     )
+
+
+class AboutHighest(NamedTuple):
+    """Quantified samples of each assay and patient; arrays of shape (assays, N).
+
+    Parameters
+    ----------
+    seen, before, after : ndarray of int
+        How many there are, and how many before and after the highest of them.
+    peak : ndarray
+        The day of the highest.
+
+    Examples
+    --------
+    >>> AboutHighest._fields
+    ('seen', 'before', 'after', 'peak')
+    """
+
+    seen: NDArray[np.intp]
+    before: NDArray[np.intp]
+    after: NDArray[np.intp]
+    peak: NDArray[np.float64]
+
+
+def about_highest(data: FitData) -> AboutHighest:
+    """Count quantified samples: all, and those before and after the highest.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> from cellpk.fit.data import fit_data
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> found = about_highest(fit_data(stein, ck.simulate_study(seed=1)))
+    >>> [int(count[0, 0]) for count in found]
+    [3, 2, 0, 13]
+    """
+    found = []
+    for one in data.series:
+        quantified = one.said.quantified
+        level = np.where(quantified, one.said.low, -np.inf)
+        peak = np.take_along_axis(one.times, level.argmax(-1)[:, None], axis=-1)
+        early, late = one.times < peak, one.times > peak
+        masks = (quantified, quantified & early, quantified & late)
+        found.append((*(mask.sum(-1) for mask in masks), peak[:, 0]))
+    return AboutHighest(*map(np.stack, zip(*found, strict=True)))
 
 
 def _expanded(data: FitData, asked: Question) -> list[float]:

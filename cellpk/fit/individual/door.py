@@ -7,7 +7,7 @@ the units of the model (``cmax``, an expression of the other).
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -146,8 +146,8 @@ def _ties(model: Model, parameters: "Parameters") -> Ties:
             tied[name] = parse(one.expr, where=f"the expression of {name}")
         elif not one.vary:
             held[name] = _legal(model, name, one.value)
-    ties = Ties(model, held, tied)
     _check_known(model, tied)
+    ties = Ties(model, held, _in_order(tied))
     if not ties.names:
         raise FitError(f"no parameter of {model.name} varies", todo="Let one vary.")
     return ties
@@ -318,8 +318,8 @@ def _parameters(aim: Aim, asked: Question, theta: Array) -> "Parameters":
     for name, row in rows.items():
         if name in ties.held or row.fixed:
             found.add(name, ties.held.get(name, row.value), vary=False)
-    for name in _in_order(ties.tied, known=found):
-        found.add(name, expr=str(ties.tied[name]))
+    for name, node in ties.tied.items():
+        found.add(name, expr=str(node))
     for one, error in zip(aim.data.series, aim.errors, strict=True):
         for name, value in error.values.items():
             label = re.sub(r"\W", "_", f"{one.assay}_{name}")
@@ -327,21 +327,18 @@ def _parameters(aim: Aim, asked: Question, theta: Array) -> "Parameters":
     return found
 
 
-def _in_order(tied: Mapping[str, Node], *, known: Iterable[str]) -> list[str]:
-    """Return names of what follows from others, each after those."""
-    order, known = [], set(known)
-    while len(order) < len(tied):
-        ready = [
-            name
-            for name, node in tied.items()
-            if name not in known and set(names(node)) <= known
-        ]
+def _in_order(tied: Mapping[str, Node]) -> dict[str, Node]:
+    """Return what follows from others, each after those that it follows from."""
+    found: dict[str, Node] = {}
+    while left := {name: node for name, node in tied.items() if name not in found}:
+        ready = {
+            n: node for n, node in left.items() if left.keys().isdisjoint(names(node))
+        }
         if not ready:
-            left = ", ".join(sorted(set(tied) - known))
-            raise FitError(f"{left} follow from each other", todo="Let one vary.")
-        order += ready
-        known |= set(ready)
-    return order
+            said = f"the expressions of {', '.join(sorted(left))} lead in a circle"
+            raise FitError(said, todo="Let one vary.")
+        found |= ready
+    return found
 
 
 def _residuals(aim: Aim, theta: Array, root: Array | None) -> tuple[Array, Array]:

@@ -63,8 +63,7 @@ def drawn(
     >>> drawn(aim, best.ends, asked, sizes=None, number=100)[0].shape
     (100, 6)
     """
-    name = aim.data.patients[0]
-    rng = np.random.default_rng([asked.seed, zlib.crc32(name.encode())])
+    rng = chance_of(asked, aim.data.patients[0])
     components = _about_modes(aim, ends)
     total = sum(component.share for component in components)
     if sizes is None:
@@ -75,9 +74,22 @@ def drawn(
         first = components[0]
         far = _FAR * first.covariance
         components.append(replace(first, share=total / 4, covariance=far))
+    components = [_within(aim, one) for one in components]
+    if sizes is not None:
         components = [_with_sizes(aim, one, sizes) for one in components]
     found = sample(_log_density(aim, sizes), components, rng, kept=number)
     return found.points[:, : len(asked.names)], found.effective
+
+
+def chance_of(asked: Question, patient: str) -> np.random.Generator:
+    """Return the chance of one patient, whoever else is in the study.
+
+    Examples
+    --------
+    >>> chance_of.__name__                                        # see drawn
+    'chance_of'
+    """
+    return np.random.default_rng([asked.seed, zlib.crc32(patient.encode())])
 
 
 def _log_density(aim: Aim, sizes: Array | None) -> Callable[[Array], Array]:
@@ -112,6 +124,17 @@ def _about_modes(aim: Aim, ends: Ends) -> list[Component]:
         Component(float(np.exp((value[0] - value[i]) / 2)), theta[i], _WIDER * spread)
         for i, spread in zip(modes, np.linalg.inv(curved), strict=True)
     ]
+
+
+def _within(aim: Aim, component: Component) -> Component:
+    """Reach from within the bounds no farther in SDs than half their width."""
+    errors = np.sqrt(np.diag(component.covariance))
+    size = np.minimum(1.0, (aim.high - aim.low) / 2 / errors)
+    return replace(
+        component,
+        mean=np.clip(component.mean, aim.low, aim.high),
+        covariance=component.covariance * np.outer(size, size),
+    )
 
 
 def _with_sizes(aim: Aim, component: Component, sizes: Array) -> Component:

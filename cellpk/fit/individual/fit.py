@@ -104,7 +104,7 @@ def fit_individuals(
     Individual fits of stein_2019_tisagenlecleucel to T qpcr: 1 patients, 0 by ML,
     0 by MAP, 1 never expanded, 0 with too few samples
     """
-    _check(study, starts, draws, level)
+    _check(study, starts, draws, level=level, seed=seed)
     data, missing = told(model, study, assays)
     asked = question(data, parameters, starts=starts, seed=seed)
     cases = classify(data, asked)
@@ -122,7 +122,7 @@ def fit_individuals(
         tuple(factor(one.unit, study.unit(one.assay)) or 1.0 for one in data.series),
     )
     frames = frames_of(made, level=level)
-    units = units_of(asked, data.series[0].unit)
+    units = units_of(data, asked)
     fits = IndividualFits(
         **frames._asdict(),
         prior=asked.prior.table,
@@ -144,13 +144,15 @@ def fit_individuals(
     return fits.polished() if polish else fits
 
 
-def _check(study: Study, starts: int, draws: int, level: float) -> None:
+def _check(study: Study, starts: int, draws: int, *, level: float, seed: int) -> None:
     where = f"study {study.settings.study.id!r}"
     if starts < 1:
         raise FitError(f"starts = {starts}", where=where, todo="Use 1 or more.")
     if draws < 0 or 0 < draws < 100:
         todo = "Use 0, or 100 or more."
         raise FitError(f"draws = {draws}", where=where, todo=todo)
+    if seed < 0:
+        raise FitError(f"seed = {seed}", where=where, todo="Use 0 or more.")
     check_level(level, where)
 
 

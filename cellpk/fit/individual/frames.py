@@ -104,8 +104,8 @@ def frames_of(made: Made, *, level: float) -> Frames:
     )
 
 
-def units_of(asked: Question, unit: str) -> dict[str, str]:
-    """Return the units of parameters and derived quantities, levels in a unit.
+def units_of(data: FitData, asked: Question) -> dict[str, str]:
+    """Return the units of parameters and derived quantities.
 
     Examples
     --------
@@ -114,13 +114,13 @@ def units_of(asked: Question, unit: str) -> dict[str, str]:
     >>> from cellpk.fit.individual.door import question
     >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
     >>> data = fit_data(stein, ck.simulate_study(seed=1), assays="flow")
-    >>> units_of(question(data, None, starts=4, seed=1), "cells/uL")["auc_0_28"]
+    >>> units_of(data, question(data, None, starts=4, seed=1))["auc_0_28"]
     'day*cells/uL'
     """
-    model, prior = asked.model, asked.prior.table
-    own = next(iter(model.observed.values())).unit
-    units = dict(zip(prior["parameter"], prior["unit"], strict=True))
-    return units | {n: u.replace(own, unit) for n, u in model.quantity_units.items()}
+    prior = asked.prior.table
+    return dict(zip(prior["parameter"], prior["unit"], strict=True)) | (
+        data.quantity_units
+    )
 
 
 def with_ends(names: Iterable[str]) -> list[str]:
@@ -156,7 +156,7 @@ def _samples(made: Made) -> pd.DataFrame:
 def _long(made: Made, numbers: Numbers) -> pd.DataFrame:
     """Return one row per patient and quantity."""
     names = quantity_names(made.data.model)
-    units = units_of(made.asked, made.data.series[0].unit)
+    units = units_of(made.data, made.asked)
     count, free = len(made.data.patients), len(made.data.model.free)
     kinds = ["parameter"] * free + ["derived"] * (len(names) - free)
     flat = {name: getattr(numbers, name).ravel() for name in Numbers.__annotations__}

@@ -5,6 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellpk.fit.data import FitData
+from cellpk.fit.individual.numbers import distances, freedom
 from cellpk.fit.individual.question import Question
 from cellpk.fit.individual.search import search
 from cellpk.fit.individual.solution import Solution
@@ -53,10 +54,9 @@ def identified(
     >>> identified.__name__                                # see IndividualFits
     'identified'
     """
-    from scipy.stats import chi2
-
     loss = _losses(data, asked, solution)
-    limits = 2 * loss > chi2.ppf(level, 1)
+    reach = distances(freedom(data, asked, solution), level)
+    limits = 2 * loss > np.square(reach)[:, None, None]
     rows = []
     for i, patient in enumerate(data.patients):
         for j, name in enumerate(asked.names):

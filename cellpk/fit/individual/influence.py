@@ -154,12 +154,14 @@ def influence_frame(
         logs = np.log(own / now[left.patient, size:])
         moved = np.concatenate([there - full[left.patient], logs], axis=-1)
         moved = moved / errors[left.patient]
-    moved[~np.isfinite(moved)] = np.nan
-    most = np.nan_to_num(np.abs(moved)).argmax(-1)
+    known = np.isfinite(moved)
+    moved[~known] = np.nan
+    farthest = np.where(known, np.abs(moved), -1.0).argmax(-1)
+    most = np.where(known.any(-1), np.array(names)[farthest], "")
     kept = ["patient", "assay", "time", "level", "state"]
     found = data.samples.loc[left.row, kept].reset_index(drop=True)
     columns = pd.DataFrame(moved, columns=pd.Index(names))
     found = pd.concat([found, columns], axis=1)
-    return found.assign(most=[names[i] for i in most]).sort_values(
+    return found.assign(most=most.tolist()).sort_values(
         ["patient", "assay", "time"], kind="stable", ignore_index=True
     )

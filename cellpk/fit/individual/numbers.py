@@ -217,7 +217,8 @@ def numbers_of(
     full = asked.ties.full(solution.theta)
     value = values_of(data, full)
     variance = delta_variances(data, asked, solution)
-    distance = _distances(data, asked, solution, level)[:, None] * np.sqrt(variance)
+    reach = distances(freedom(data, asked, solution), level)
+    distance = reach[:, None] * np.sqrt(variance)
     ends = [_moved(asked.model, full, value, sign * distance) for sign in (-1, 1)]
     delta_low, delta_high = np.sort(ends, axis=0)
     low, high, after = delta_low, delta_high, variance
@@ -283,17 +284,43 @@ def _quantiles(drawn: Array, shares: list[float]) -> Array:
     return found
 
 
-def _distances(
-    data: FitData, asked: Question, solution: Solution, level: float
-) -> Array:
-    """How many standard errors an interval reaches, shape (N,)."""
-    from scipy.stats import norm, t
+def freedom(data: FitData, asked: Question, solution: Solution) -> Array:
+    """Return degrees of freedom of each patient's residual error, shape (N,).
 
-    each = [one.said.quantified.sum(-1) for one in data.series]
-    seen = np.sum(each, axis=0)
+    Quantified samples beyond the number of parameters, at least 1: those below a limit
+    tell next to nothing of it. Infinite where the residual error is the model's (MAP).
+
+    Examples
+    --------
+    >>> freedom.__name__                                     # see numbers_of
+    'freedom'
+    """
+    seen = np.sum([one.said.quantified.sum(-1) for one in data.series], axis=0)
     spare = np.maximum(seen - len(asked.names), 1)
-    share = (1 + level) / 2
-    return np.where(solution.with_prior, norm.ppf(share), t.ppf(share, spare))
+    return np.where(solution.with_prior, np.inf, spare)
+
+
+def distances(free: Array, level: float) -> Array:
+    """Return how many standard errors an interval reaches.
+
+    Its square is by how much -2 log L may rise within a profile interval: the quantile
+    of F with 1 and ``free`` degrees of freedom, of chi-square where these are infinite.
+
+    Parameters
+    ----------
+    free : ndarray, shape (N,)
+        As from :func:`freedom`.
+    level : float
+        Probability that the interval holds.
+
+    Examples
+    --------
+    >>> distances(np.array([np.inf, 3.0]), 0.95).round(3)
+    array([1.96 , 3.182])
+    """
+    from scipy.stats import t
+
+    return t.ppf((1 + level) / 2, free)
 
 
 def delta_variances(data: FitData, asked: Question, solution: Solution) -> Array:

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from cellpk.errors import FitError, nearest
 from cellpk.fit.individual.corners import turn_corners
 from cellpk.fit.individual.door import inner_names, minimizer
-from cellpk.fit.individual.numbers import delta_variances, quantity_names, values_of
+from cellpk.fit.individual.numbers import (
+    delta_variances,
+    distances,
+    freedom,
+    quantity_names,
+    values_of,
+)
 from cellpk.fit.individual.question import Question
 from cellpk.fit.individual.search import search
 from cellpk.fit.individual.solution import Solution
@@ -200,7 +206,8 @@ def profiled(
             raise FitError(found, todo=nearest(name, known))
     made = minimizer(aim, asked, solution.theta[0])
     best = made.leastsq()
-    loss = _loss(best, solution, level)
+    free = freedom(aim.data, asked, solution)
+    loss = 0.5 * float(distances(free, level)[0]) ** 2
     value = values_of(aim.data, asked.ties.full(solution.theta))[0]
     errors = np.sqrt(delta_variances(aim.data, asked, solution))[0]
     places = np.concatenate([solution.theta, points, asked.batch])
@@ -208,7 +215,7 @@ def profiled(
     alone = set(wanted) <= set(asked.names)
     ends = {}
     for name in wanted if alone else [*asked.names, *wanted]:
-        lmfits = _by_lmfit(made, best, asked, (name, level, solution))
+        lmfits = _by_lmfit(made, best, asked, (name, level, float(free[0])))
         if name in ends or (lmfits and alone):
             ends.setdefault(name, lmfits)
             continue
@@ -225,21 +232,11 @@ def profiled(
     return pd.DataFrame(rows, columns=pd.Index(columns))
 
 
-def _loss(best: "MinimizerResult", solution: Solution, level: float) -> float:
-    """By how much minus the log likelihood may rise within the interval."""
-    from scipy.stats import chi2, f
-
-    if solution.with_prior[0]:
-        return 0.5 * float(chi2.ppf(level, 1))
-    spare = vars(best)["nfree"]
-    return 0.5 * float(f.ppf(level, 1, spare)) * vars(best)["chisqr"] / spare
-
-
 def _by_lmfit(
     made: Any,
     best: "MinimizerResult",
     asked: Question,
-    about: tuple[str, float, Solution],
+    about: tuple[str, float, float],
 ) -> tuple[float, float] | None:
     """Return lmfit's interval of a parameter; None where ours is to be trusted more.
 
@@ -248,22 +245,22 @@ def _by_lmfit(
     """
     import lmfit
     from lmfit.minimizer import MinimizerException
-    from scipy.stats import chi2
+    from scipy.stats import t
 
-    name, level, solution = about
+    name, level, free = about
     if name not in asked.names or asked.model.switches:
         return None
 
     def probability(old: "MinimizerResult", new: "MinimizerResult") -> float:
-        return float(chi2.cdf(vars(new)["chisqr"] - vars(old)["chisqr"], 1))
+        rise = vars(new)["chisqr"] - vars(old)["chisqr"]
+        return float(2 * t.cdf(np.sqrt(max(rise, 0.0)), free) - 1)
 
     inner = inner_names(asked)[asked.names.index(name)]
-    how = probability if solution.with_prior[0] else None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found: Any = lmfit.conf_interval(
-                made, best, p_names=[inner], sigmas=[level], prob_func=how
+                made, best, p_names=[inner], sigmas=[level], prob_func=probability
             )
     except (MinimizerException, ValueError):
         return None
@@ -318,7 +315,8 @@ def _ends(profile: _Profile) -> tuple[float, float]:
     """Return the ends of a profile interval on the quantity's scale."""
     middle = float(profile.quantity[0])
     if not profile.error > 0:
-        return middle, middle
+        end = middle if profile.error == 0 else np.nan  # held, or not known how sure
+        return end, end
     return middle + _end(profile, -1), middle + _end(profile, 1)
 
 

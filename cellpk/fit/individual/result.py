@@ -13,10 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellpk.errors import FitError, nearest
 from cellpk.fit.individual.door import minimizer
+from cellpk.fit.individual.drawing import chance_of
 from cellpk.fit.individual.frames import Made, frames_of
 from cellpk.fit.individual.identifiability import identified
 from cellpk.fit.individual.influence import influence_frame
 from cellpk.fit.individual.lmfit_results import Results
+from cellpk.fit.individual.numbers import quantity_names
 from cellpk.fit.individual.profile import profiled
 from cellpk.fit.modes import Aim
 from cellpk.fit.store import Saveable
@@ -131,7 +133,9 @@ class IndividualFits(Saveable):
         i = self._place(patient)
         return minimizer(self._aim(i), self.made.asked, self.made.solution.theta[i])
 
-    def curve(self, patient: str, times: ArrayLike) -> pd.DataFrame:
+    def curve(
+        self, patient: str, times: ArrayLike, *, assay: str | None = None
+    ) -> pd.DataFrame:
         """Return the fitted curve of one patient with its pointwise interval.
 
         Parameters
@@ -140,6 +144,8 @@ class IndividualFits(Saveable):
             A patient with a fit.
         times : array_like, shape (n,)
             Days after infusion, not negative.
+        assay : str, optional
+            Whose level, of those that were fitted; the first where not given.
 
         Returns
         -------
@@ -152,7 +158,8 @@ class IndividualFits(Saveable):
         ------
         FitError
             If the patient has no fit, with the reason, or is not of the study; if the
-            times make no sense or the model cannot be calculated for them.
+            assay was not fitted, the times make no sense or the model cannot be
+            calculated for them.
 
         Examples
         --------
@@ -167,12 +174,16 @@ class IndividualFits(Saveable):
         i, times = self._place(patient), np.asarray(times, float)
         if not ((times >= 0) & (times < np.inf)).all():
             raise FitError(f"times are {times}", todo="Give days after infusion.")
+        assays = [one.assay for one in self.made.data.series]
+        if assay is not None and assay not in assays:
+            raise FitError(f"{assay!r} was not fitted", todo=nearest(assay, assays))
+        series = assays.index(assay or self.assay)
         data = self.made.data.of(np.array([i]))
         theta = self.made.solution.theta[i]
         points = np.concatenate([theta[None], self._points(i)])
         full = self.made.asked.ties.full(points)[:, None, :]
         order = np.argsort(times, kind="stable")
-        found = data.curves(full, times[order])
+        found = data.curves(full, times[order], series=series)
         if found.reasons[0] is not None:
             reason = found.reasons[0]
             raise FitError(f"the curve of {patient!r} cannot go on: {reason}")
@@ -181,7 +192,8 @@ class IndividualFits(Saveable):
         drawn = log_level[1:][~found.failed[1:, 0]]
         tails = [(1 - self.level) / 2, (1 + self.level) / 2]
         ends = np.exp(np.quantile(drawn, tails, axis=0))
-        level, low, high = self.made.scales[0] * np.stack([np.exp(log_level[0]), *ends])
+        shown = self.made.scales[series] * np.stack([np.exp(log_level[0]), *ends])
+        level, low, high = shown
         return pd.DataFrame({"time": times, "level": level, "low": low, "high": high})
 
     def profile(
@@ -246,7 +258,7 @@ class IndividualFits(Saveable):
         ``patient, parameter, information`` (share of the prior's variance that the data
         took away; NaN for ML), ``lower, upper`` (whether the samples alone set a limit
         on that side: the parameter is held at its bound, and the loss of -2 log L, all
-        others free, is held to chi-square), ``sentence``.
+        others free, is held to chi-square or F as in :meth:`profile`), ``sentence``.
 
         References
         ----------
@@ -273,7 +285,8 @@ class IndividualFits(Saveable):
         moves; ``most``, the name of the one that moves farthest.
         """
         made = self.made
-        errors = self.long["se"].to_numpy(float).reshape(len(made.data.patients), -1)
+        shape = len(made.data.patients), len(quantity_names(self.model))
+        errors = self.long["se"].to_numpy(float).reshape(shape)
         theta = made.solution.theta
         return influence_frame(
             made.data, made.asked, theta, left=made.left, errors=errors
@@ -346,7 +359,7 @@ class IndividualFits(Saveable):
         solution = self.made.solution
         if solution.draws.shape[1]:
             return solution.draws[i]
-        rng = np.random.default_rng([self.made.asked.seed, i])
+        rng = chance_of(self.made.asked, self.made.data.patients[i])
         standard = rng.standard_normal((_BAND_DRAWS, solution.theta.shape[1]))
         root = np.linalg.cholesky(solution.covariance[i])
         points = solution.theta[i] + standard @ root.T

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from cellpk.fit.data import FitData
 from cellpk.fit.error_size import best_sizes
+from cellpk.fit.individual.cases import about_highest
 from cellpk.fit.individual.drawing import drawn
 from cellpk.fit.individual.question import Question
 from cellpk.fit.individual.search import Optimum, is_stationary, search
@@ -210,11 +211,11 @@ def _sparse(data: FitData, asked: Question, theta: Array) -> list[str]:
     """Say why a patient's own samples do not do without the prior; else empty."""
     alone = asked.aim(data, with_prior=False)
     errors = np.sqrt(np.diagonal(_covariance(alone, theta), axis1=-2, axis2=-1))
-    seen, before, after = _counts(data)
+    about = about_highest(data)
     asks = (
-        (seen, len(asked.names) + SPARE, "quantified samples"),
-        (before, BEFORE, "of them before the highest"),
-        (after, AFTER, "of them after the highest"),
+        (about.seen.sum(0), len(asked.names) + SPARE, "quantified samples"),
+        (about.before.max(0), BEFORE, "of them before the highest"),
+        (about.after.max(0), AFTER, "of them after the highest"),
     )
     reasons = [""] * len(theta)
     for i in range(len(theta)):
@@ -230,19 +231,6 @@ def _sparse(data: FitData, asked: Question, theta: Array) -> list[str]:
                 f"{asked.sd[worst]:.2g})"
             )
     return reasons
-
-
-def _counts(data: FitData) -> tuple[Array, Array, Array]:
-    """Count quantified samples: all, and those about the highest of an assay."""
-    seen, before, after = np.zeros((3, len(data.patients)), int)
-    for one in data.series:
-        quantified = one.said.quantified
-        level = np.where(quantified, one.said.low, -np.inf)
-        peak = np.take_along_axis(one.times, level.argmax(-1)[:, None], axis=-1)
-        seen += quantified.sum(-1)
-        before = np.maximum(before, (quantified & (one.times < peak)).sum(-1))
-        after = np.maximum(after, (quantified & (one.times > peak)).sum(-1))
-    return seen, before, after
 
 
 def _alone(data: FitData, asked: Question, optimum: Optimum, *, draws: int) -> Solution:
@@ -267,7 +255,8 @@ def _alone(data: FitData, asked: Question, optimum: Optimum, *, draws: int) -> S
         moving &= change >= _SETTLED
         if not moving.any():
             break
-    found = search(aim, np.concatenate([found.ends.theta[:1], ends]), len(ends) + 1)
+    # From each start once more: ends of the turns would count one of them twice.
+    found = search(aim, ends, len(ends))
     no_ml = ("",) * len(theta)
     return _concluded(data, asked, found, sizes=sizes, no_ml=no_ml, draws=draws)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cellpk.fit.cases import counted
 from cellpk.fit.data import FitData
 from cellpk.fit.error_size import sized
+from cellpk.fit.individual.cases import AboutHighest, about_highest
 from cellpk.fit.individual.influence import LeftOut, shifts
 from cellpk.fit.individual.numbers import Numbers, quantity_names
 from cellpk.fit.individual.question import Question
@@ -83,13 +84,13 @@ def sentences(about: Fitted) -> list[str]:
     """
     names = quantity_names(about.data.model)
     reasons, far = _without_information(about.samples), _far(about.samples)
-    carrying = _carrying(about)
+    carrying, counts = _carrying(about), about_highest(about.data)
     found = []
     for i, patient in enumerate(about.data.patients):
         information = about.numbers.information[i]
         parts = [
             *_method(about, i),
-            *_sampling(about.data, i),
+            *_sampling(about.data, counts, i),
             *reasons.get(patient, ()),
             *far.get(patient, ()),
             *carrying.get(i, ()),
@@ -127,16 +128,13 @@ def _sizes(
         yield f"{head} {here:.2g} (model {there:.2g})"
 
 
-def _sampling(data: FitData, i: int) -> Iterator[str]:
-    seen = [int(one.said.quantified[i].sum()) for one in data.series]
-    one = data.series[int(np.argmax(seen))]
-    mask = one.said.quantified[i]
-    times = one.times[i, mask]
-    peak = times[one.said.low[i, mask].argmax()]
-    for side, found in (("before", times < peak), ("after", times > peak)):
-        if found.sum() < ENOUGH:
-            number = counted(int(found.sum()), "quantified sample")
-            yield f"{number} {side} the highest (day {peak:g})"
+def _sampling(data: FitData, counts: AboutHighest, i: int) -> Iterator[str]:
+    """Say on which side of the highest few are, by the assay with the most there."""
+    for side, found in (("before", counts.before), ("after", counts.after)):
+        best = max(range(len(found)), key=lambda j: (found[j, i], counts.seen[j, i]))
+        if found[best, i] < ENOUGH:
+            number = counted(int(found[best, i]), "quantified sample")
+            yield f"{number} {side} the highest (day {counts.peak[best, i]:g})"
     last = max(each.times[i, each.known[i]].max(initial=0) for each in data.series)
     yield f"No sample after day {last:g}"
 
@@ -170,8 +168,9 @@ def _carrying(about: Fitted) -> dict[int, list[str]]:
     if not about.left.row.size:
         return {}
     errors = about.numbers.error[:, about.asked.ties.places]
-    moved = shifts(about.left, about.solution.theta, errors)
-    most = np.abs(moved).max(-1)
+    moved = np.abs(shifts(about.left, about.solution.theta, errors))
+    moved[~np.isfinite(moved)] = 0.0
+    most = moved.max(-1)
     found: dict[int, list[str]] = {}
     times = about.data.samples["time"].to_numpy(float)
     for m in np.argsort(-most, kind="stable"):
@@ -179,7 +178,7 @@ def _carrying(about: Fitted) -> dict[int, list[str]]:
         if most[m] <= CARRIES:
             break
         if i not in found:
-            name = about.asked.names[int(np.abs(moved[m]).argmax())]
+            name = about.asked.names[int(moved[m].argmax())]
             day = times[about.left.row[m]]
             found[i] = [
                 f"The sample of day {day:g} carries the fit: without it {name} moves "

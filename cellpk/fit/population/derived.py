@@ -1,7 +1,5 @@
 """Derived quantities of the typical patient, and how surely they are known."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -48,7 +46,7 @@ def derived_quantities(data: FitData, estimates: Estimates) -> pd.DataFrame:
     ['doubling_time', 'half_life_1', 'half_life_2', 'auc_0_28']
     """
     model, size = data.model, len(data.model.free)
-    units = quantity_units(data)
+    units = data.quantity_units
     beta = estimates.state.beta[:size]
     told = np.isfinite(estimates.standard_errors[:size])
     covariance = np.where(np.outer(told, told), estimates.covariance[:size, :size], 0)
@@ -60,23 +58,6 @@ def derived_quantities(data: FitData, estimates: Estimates) -> pd.DataFrame:
         rows.append((name, float(value), low, high, units[name]))
     columns = ["quantity", "value", "low", "high", "unit"]
     return pd.DataFrame(rows, columns=pd.Index(columns))
-
-
-def quantity_units(data: FitData) -> Mapping[str, str]:
-    """Return the units of derived quantities, levels in the unit of the first assay.
-
-    Examples
-    --------
-    >>> import cellpk as ck
-    >>> from cellpk.fit.data import fit_data
-    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
-    >>> data = fit_data(stein, ck.simulate_study(seed=1), assays="flow")
-    >>> quantity_units(data)["auc_0_28"]
-    'day*cells/uL'
-    """
-    one = data.series[0]
-    own, units = data.model.observed[one.observed].unit, data.model.quantity_units
-    return {name: unit.replace(own, one.unit) for name, unit in units.items()}
 
 
 def _ends(value: float, reach: float) -> tuple[float, float]:
