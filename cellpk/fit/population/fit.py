@@ -203,6 +203,7 @@ def prepared(
         covariates or {},
         correlated=which_vary(model.free, correlations, without_spread),
     )
+    structure = replace(structure, size=_sizes(data))
     if lots:
         structure = replace(structure, lots=_lots(study, data, structure, lots))
     return Sampled(JointData(data), structure), _start(data, structure)
@@ -220,13 +221,21 @@ def _lots(
     return lots_of(study, data.patients, names=names, differ=differ)
 
 
+def _sizes(data: FitData) -> Array:
+    """Return how large a difference of each parameter is of note."""
+    prior, model = prior_for(data), data.model
+    usual = np.fmax(np.abs(prior.centre), prior.sd)
+    own = [model.parameters[name].scale == "identity" for name in model.free]
+    return np.where(own & (usual > 0), usual, 1.0)
+
+
 def _start(data: FitData, structure: Structure) -> State:
     """Return where to begin: at the model's numbers, with a wider spread."""
     prior = prior_for(data)
-    spread = np.maximum(WIDER * prior.sd, _LEAST_SPREAD)
+    spread = np.maximum(WIDER * prior.sd, _LEAST_SPREAD * structure.sizes)
     beta = np.zeros(len(structure.coefficients))
     beta[: len(structure.names)] = prior.centre
-    errors = JointErrors(data.errors, tuple(each.assay for each in data.series))
+    errors = JointErrors.of(data)
     share = _NEVER if data.all_below.any() else 0.0
     between = spread[structure.lots.places] / 2 if structure.lots else np.zeros(0)
     return State(beta, np.diag(spread**2), errors, share, between)

@@ -1,7 +1,7 @@
 """One test of a covariate: a fitted model with and without it, on shared draws."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -276,12 +276,14 @@ class Trials:
         return np.random.default_rng([self.seed, 3, len(effects)])
 
     def _structure(self, effects: Sequence[Effect]) -> Structure:
-        return structure_with(
-            self.base.model.free,
+        base = self.base.estimates.layout.structure
+        made = structure_with(
+            base.names,
             self.people,
             self.covariates(effects),
-            correlated=self.base.estimates.layout.structure.correlated,
+            correlated=base.correlated,
         )
+        return replace(base, design=made.design, coefficients=made.coefficients)
 
 
 def _at_top(found: Importance, state: State) -> State:
@@ -294,7 +296,7 @@ def _carried(old: Structure, state: State, new: Structure) -> State:
     """Return estimates for another structure; new effects begin at 0."""
     values = dict(zip(old.coefficients, state.beta, strict=True))
     beta = np.array([values.get(name, 0.0) for name in new.coefficients])
-    return State(beta, state.omega, state.errors, state.never)
+    return replace(state, beta=beta)
 
 
 def _only_in(place: Place, smaller: Structure) -> tuple[float, ...]:
