@@ -8,9 +8,11 @@ import pytest
 from linear_population import NAMES, Sd, lines
 from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
+from scipy.stats import t as student
 
 import cellpk as ck
 from cellpk.fit.population.chains import Steps
+from cellpk.fit.population.estimates import Estimates
 from cellpk.fit.population.importance import Importance
 from cellpk.fit.population.layout import Layout
 from cellpk.fit.population.lots import Lots
@@ -189,11 +191,15 @@ def test_lots_of_stein_patients_come_back_and_are_kept_in_a_file(stein, tmp_path
     study = ck.Study.from_frames(samples, infusions=infusions)
     fit = ck.fit_population(stein, study, lots=["cmax"], steps=QUICK)
     assert fit.converged, fit.doubts
-    assert fit.cautions == ()
+    assert fit.cautions[0].endswith("rest on 8 lots: their intervals are rough")
     rows = fit.table.set_index("parameter")
     between = rows.loc["cmax between lots"]
     assert between["kind"] == "spread between lots"
     assert between["low"] < effects.std() < between["high"]
+    reach = np.log(rows["high"] / rows["value"]) / (rows["rse"] / 100)
+    assert reach["cmax"] == pytest.approx(2.36462, abs=1e-4)  # t of 7, from a table
+    assert reach["cmax between lots"] == pytest.approx(2.36462, abs=1e-4)
+    assert reach["tmax"] == pytest.approx(1.99254, abs=1e-4)  # of 80 - 6
     assert fit.criteria["parameters"] == 14
     assert fit.lots["patients"].tolist() == [10] * 8
     off = fit.lots["effect"] - (effects - effects.mean())
@@ -218,7 +224,8 @@ def test_few_lots_are_said_and_patients_who_never_expanded_are_a_class(stein):
     )
     study = ck.Study.from_frames(samples, infusions=infusions)
     fit = ck.fit_population(stein, study, lots=["cmax"], steps=QUICK)
-    assert fit.cautions[0].startswith("the spread between lots rests on 3 lots")
+    said = "the spread between lots and the typical value of cmax rest on 3 lots"
+    assert fit.cautions[0].startswith(said)
     share = fit.table.set_index("parameter").loc["never_expanded"]
     assert share["low"] < 9 / 42 < share["high"]
     assert fit.individuals["expanded"].lt(0.1).sum() == 9
@@ -240,6 +247,24 @@ def test_lots_that_cannot_be_fitted_are_refused(stein):
     gap = ck.Study.from_frames(samples, infusions=infusions.assign(lot=lot))
     with pytest.raises(ck.DataError, match=r"1 patients is not known.*V0002"):
         ck.fit_population(stein, gap, lots=["cmax"])
+
+
+def test_what_tells_lots_apart_rests_on_lots_and_what_does_not_on_patients():
+    """12 patients of 4 lots, and a number of lots: 2 degrees of freedom are left."""
+    sampled = lotted(12, 4)
+    plain = sampled.structure
+    design = np.zeros((12, 2, 4))
+    design[:, :, :2] = plain.design
+    design[:, 0, 2] = np.array([0.0, 1, 1, 3])[plain.lots.of]
+    design[:, 0, 3] = np.arange(12)
+    names = ("a", "b", "potency on a", "age on a")
+    structure = replace(plain, design=design, coefficients=names)
+    state = State(np.zeros(4), np.eye(2), Sd(0.5), 0.0, np.array([0.7]))
+    layout = Layout(structure, state)
+    found = Estimates(layout, np.eye(8), 0.0, (False,) * 8, ())
+    two, ten = student.ppf(0.975, [2, 10])
+    expected = [two, ten, two, ten, ten, ten, ten, two]
+    assert found.quantiles == pytest.approx(expected)
 
 
 @pytest.mark.slow

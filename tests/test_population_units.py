@@ -1,6 +1,7 @@
-"""Fits whose numbers are far from 1: parameters on their own scale, errors of levels."""
+"""Fits of numbers far from 1: parameters on their own scale, errors of levels."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import cellpk as ck
@@ -28,14 +29,18 @@ qpcr = { is = "E", unit = "copies/ug", ERROR }
 """
 
 
-def fitted(folder, error, *, seed=1, **asked):
-    """A trial of 40 patients, and its fit."""
+def simulated(folder, error=LOGNORMAL, *, seed=1):
+    """The model and a trial of 40 patients."""
     path = folder / "fall.toml"
     path.write_text(FALL.replace("ERROR", error), encoding="utf-8")
     model = ck.load_model(path)
     design = ck.Design([0.5, 1, 2, 4, 7, 10, 14], lloq=10.0)
-    study = model.simulate(40, design=design, seed=seed).study()
-    return ck.fit_population(model, study, steps=STEPS, **asked)
+    return model, model.simulate(40, design=design, seed=seed).study()
+
+
+def fitted(folder, error, **asked):
+    """The fit of a trial."""
+    return ck.fit_population(*simulated(folder, error), steps=STEPS, **asked)
 
 
 @pytest.mark.parametrize("method", ["saem", "laplace"])
@@ -69,3 +74,25 @@ def test_errors_in_the_unit_of_the_level_come_back(tmp_path, error, truth):
     for name, value in truth.items():
         assert rows.loc[name, "low"] < value < rows.loc[name, "high"]
         assert rows.loc[name, "rse"] < 30
+
+
+def test_what_is_of_a_parameter_on_its_own_scale_is_in_its_unit(tmp_path):
+    model, study = simulated(tmp_path)
+    who = study.patients["patient"]
+    given = pd.DataFrame({"patient": who, "lot": ["A", "B", "C", "D"] * 10})
+    known = ck.Study.from_frames(
+        study.samples[["patient", "time", "assay", "level", "unit", "lloq", "state"]],
+        patients=pd.DataFrame({"patient": who, "age": np.arange(40.0)}),
+        infusions=given.assign(time=0.0, dose=1e8, unit="cells"),
+    )
+    steps = Steps(starts=1, search=10, average=5, draws=50)
+    fit = ck.fit_population(
+        model, known, covariates={"rate": ["age"]}, lots=["peak"], steps=steps
+    )
+    units = fit.table.set_index("parameter")["unit"]
+    assert units["age on rate"] == "1/day"
+    assert units["peak between lots"] == "copies/ug"
+    assert units["qpcr sd"] == "1"
+    shown = ck.compare({"one": fit, "same": fit}).parameters
+    spread = shown[shown["kind"] == "spread between patients"].set_index("parameter")
+    assert spread["unit"].to_dict() == {"peak": "copies/ug", "rate": "1/day"}

@@ -82,9 +82,10 @@ class PopulationFit(Saveable):
     def table(self) -> pd.DataFrame:
         """One row per estimate.
 
-        ``parameter``; ``kind`` (typical value, covariate effect, residual error,
-        share, spread between lots); ``value`` in ``unit``, with ``low`` and ``high`` of
-        its 95% Wald interval (Student's t), symmetric on the parameter's own scale;
+        ``parameter``; ``kind`` (typical value, covariate effect, correlation, residual
+        error, share, spread between lots); ``value`` in ``unit``, with ``low`` and
+        ``high`` of its 95% Wald interval (Student's t), symmetric on the parameter's
+        own scale, of a correlation on Fisher's;
         ``rse`` (%). Of typical values: ``iiv_sd`` (SD between patients on that scale),
         ``iiv_var``, ``iiv_cv`` (%; of a log-normal parameter, else NaN), ``iiv_rse``
         (%) and ``shrinkage`` (%: of the SD of the means of patients who expanded). Of
@@ -275,9 +276,10 @@ class PopulationFit(Saveable):
         lots = self.estimates.layout.structure.lots
         if lots is None or len(lots.names) > FEW:
             return ()
+        differ = " and ".join(self.model.free[place] for place in lots.places)
         return (
-            f"the spread between lots rests on {len(lots.names)} lots: its interval "
-            "says little",
+            f"the spread between lots and the typical value of {differ} rest on "
+            f"{len(lots.names)} lots: their intervals are rough",
         )
 
     @property
