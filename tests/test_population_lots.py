@@ -216,6 +216,57 @@ def test_lots_of_stein_patients_come_back_and_are_kept_in_a_file(stein, tmp_path
     pd.testing.assert_frame_equal(again.lots, fit.lots, check_exact=True)
 
 
+LINE = """
+title = "A line of log levels"
+source = "ours"
+time = "day"
+equations = '''
+dE/dt = -rate*E
+E(0) = peak
+'''
+solution = '''
+E = peak*exp(-rate*t)
+'''
+[parameters]
+peak = { value = 5000, unit = "copies/ug", iiv_sd = 0.7 }
+rate = { value = 0.15, unit = "1/day", iiv_sd = 0.05, scale = "identity" }
+[observed]
+qpcr = { is = "E", unit = "copies/ug", error = "lognormal", sd = 1.0 }
+"""
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory):
+    """The fit of patients of six lots whose log levels are linear in parameters."""
+    path = tmp_path_factory.mktemp("own") / "line.toml"
+    path.write_text(LINE, encoding="utf-8")
+    model = ck.load_model(path)
+    study = model.simulate(36, design=ck.Design([1, 8]), seed=2).study()
+    samples, lot = study.samples, np.arange(36) % 6
+    who = study.patients["patient"]
+    times = dict(zip(who, np.exp(np.linspace(-2, 2, 6))[lot], strict=True))
+    samples["level"] *= samples["patient"].map(times)
+    given = pd.DataFrame({"patient": who, "lot": [f"L{k}" for k in lot]})
+    known = ck.Study.from_frames(
+        samples[["patient", "time", "assay", "level", "unit", "lloq", "state"]],
+        infusions=given.assign(time=0.0, dose=1e8, unit="cells"),
+    )
+    return ck.fit_population(model, known, lots=["peak"], steps=QUICK)
+
+
+def test_the_mode_of_what_is_normal_is_its_mean_given_the_lot(line):
+    """Two samples of error 1 tell a patient's peak only in part: the lot counts."""
+    away = (line.modes.theta - line.posteriors.mean) / line.estimates.state.omega.max()
+    assert np.abs(away).max() < 0.25
+
+
+def test_laplace_does_not_know_of_lots_and_says_what_does(line):
+    with pytest.raises(ck.FitError, match=r"not know of donor lots.*fit.criteria"):
+        _ = line.laplace_deviance
+    with pytest.raises(ck.FitError, match=r"not know of donor lots.*method='saem'"):
+        ck.fit_population(line.model, line.study, lots=["peak"], method="laplace")
+
+
 def test_few_lots_are_said_and_patients_who_never_expanded_are_a_class(stein):
     samples, infusions, _ = trial(stein, lots=3, per=14, seed=2)
     never = samples["patient"].isin(sorted(set(samples["patient"]))[:9])

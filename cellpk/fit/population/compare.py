@@ -28,10 +28,10 @@ class Comparison:
     ----------
     table : DataFrame
         One row per fit: ``fit``, ``model``, ``covariates``, ``correlations``,
-        ``without_spread``, ``lots``, ``method``; ``parameters`` (how many); ``deviance`` (-2 log L) with its Monte
-        Carlo standard error ``deviance_error``; ``aic``, ``bic``, ``bicc``, each with
-        what it is above the lowest (``aic_difference``) and its weight
-        (``aic_weight``); ``converged``, ``doubts``.
+        ``without_spread``, ``lots``, ``method``; ``parameters`` (how many);
+        ``deviance`` (-2 log L) with its Monte Carlo standard error ``deviance_error``;
+        ``aic``, ``bic``, ``bicc``, each with what it is above the lowest
+        (``aic_difference``) and its weight (``aic_weight``); ``converged``, ``doubts``.
     parameters : DataFrame
         One row per estimate: ``parameter, kind, unit``, then for each fit its value
         (by the name of the fit) and its relative standard error in percent

@@ -101,8 +101,9 @@ class PopulationFit(Saveable):
 
         ``patient``; per parameter its mean, given her samples, carried back to the
         natural scale (``NAME``), its SD on the parameter's own scale (``NAME_sd``) and
-        its most probable value together with the others, the conditional mode
-        (``NAME_mode``); ``expanded``, the chance that her cells expanded at all.
+        its most probable value together with the others, the conditional mode, given
+        what her lot adds (``NAME_mode``); ``expanded``, the chance that her cells
+        expanded at all.
         """
         known = self.posteriors
         mean, covariance = known.mean, known.covariance
@@ -125,7 +126,7 @@ class PopulationFit(Saveable):
         """
         known = self.posteriors
         starts = np.concatenate([known.mean[None], known.draws[:_STARTS]])
-        return modes_at(self._sampled, self.estimates.state, starts)
+        return modes_at(self._sampled, self.estimates.state, starts, mean=self.expected)
 
     @property
     def laplace_deviance(self) -> float:
@@ -134,7 +135,8 @@ class PopulationFit(Saveable):
         Raises
         ------
         FitError
-            Where two parameters or more move switches of the model.
+            Where two parameters or more move switches of the model, one has no spread
+            between patients, or lots differ.
         """
         state = self.estimates.state
         rng = np.random.default_rng([self.seed, 3])
