@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -131,6 +131,7 @@ def fit_population(
     >>> fit.table.columns[:4].tolist(), len(fit.individuals)
     (['parameter', 'kind', 'value', 'unit'], 12)
     """
+    check_seed(seed)
     asked = {"covariates": covariates, "correlations": correlations}
     asked |= {"without_spread": list(without_spread), "lots": list(lots)}
     sampled, start = prepared(model, study, assays=assays, **asked)
@@ -145,7 +146,7 @@ def fit_population(
         model=data.model,
         study=study,
         data=data,
-        asked=asked | {"assays": assays},
+        asked=asked | {"assays": assays, "steps": asdict(steps)},
         method=method,
         seed=seed,
         units=_units(data),
@@ -245,6 +246,20 @@ def _units(data: FitData) -> dict[str, str]:
     """Return the unit of each parameter."""
     table = prior_for(data).table
     return dict(zip(table["parameter"], table["unit"], strict=True))
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that no chance begins with.
+
+    Examples
+    --------
+    >>> check_seed(-1)
+    Traceback (most recent call last):
+        ...
+    cellpk.errors.FitError: seed = -1. Use a whole number from 0 on.
+    """
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise FitError(f"seed = {seed!r}", todo="Use a whole number from 0 on.")
 
 
 def _checked(steps: Steps) -> Steps:

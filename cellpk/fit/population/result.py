@@ -46,7 +46,8 @@ class PopulationFit(Saveable):
     data : FitData
         To which samples; whom they are of, and what was assumed of units.
     asked : mapping of str
-        The other arguments of the fit: ``assays``, ``covariates``, ``correlations``.
+        The other arguments of the fit: ``assays``, ``covariates``, ``correlations``,
+        ``without_spread``, ``lots``, and ``steps`` as a mapping.
     method : str
         How: a key of ``METHODS``.
     seed : int

@@ -18,8 +18,6 @@ FISHER = Scale(np.arctanh, np.tanh, lambda r: 1 - r * r, lambda r: abs(r) < 1)
 """The scale on which correlations have symmetric intervals (Fisher RA. Metron
 1921;1:3-32)."""
 
-_MIDDLE_AND_ENDS = np.array([0.0, -1.0, 1.0])
-
 
 def estimated_rows(fit: "PopulationFit") -> list[dict[str, object]]:
     """Return a row for each estimate: the columns of ``PopulationFit.table``.
@@ -69,7 +67,6 @@ def _typical(fit: "PopulationFit") -> list[dict[str, object]]:
     varies = layout.structure.varies
     spread_errors = np.full(varies.size, np.nan)
     spread_errors[varies] = errors[where["log_sd"]]
-    # A spread at its bound is a number of ours, and none of the samples.
     told = ~varies | np.isfinite(spread_errors)
     spread = np.where(told, np.sqrt(np.diag(state.omega)), np.nan)
     shrinkage = _shrinkage(fit, spread)
@@ -80,6 +77,8 @@ def _typical(fit: "PopulationFit") -> list[dict[str, object]]:
         rows.append(
             found
             | {
+                # What no sample tells is a number of ours, as a spread at its bound.
+                "value": found["value"] if np.isfinite(errors[i]) else np.nan,
                 "unit": fit.units[name],
                 "iiv_sd": spread[i],
                 "iiv_var": spread[i] ** 2,
@@ -168,7 +167,8 @@ def _row(
     number, error = layout.vector()[place], estimates.standard_errors[place]
     if scale is FISHER:  # a correlation stands in the vector as it is
         number, error = FISHER.forward(number), error / FISHER.slope(number)
-    ends = number + _MIDDLE_AND_ENDS * estimates.quantiles[place] * error
+    reach = estimates.quantiles[place] * error
+    ends = np.array([number, number - reach, number + reach])
     value, low, high = np.asarray(scale.back(ends), float)
     with np.errstate(divide="ignore"):
         rse = 100 * error * np.abs(scale.slope(value) / value)

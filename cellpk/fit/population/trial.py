@@ -220,9 +220,6 @@ class Trials:
             structure = self._structure(effects)
         except DataError as error:
             return None, "; ".join(f"{x.what}. {x.todo}" for x in error.problems)
-        wrong = "" if inside else _undetermined(structure, effect)
-        if wrong:
-            return None, wrong
         found = under(place.found, structure)
         state = _carried(place.found.structure, place.state, structure)
         try:
@@ -304,22 +301,3 @@ def _only_in(place: Place, smaller: Structure) -> tuple[float, ...]:
     names = place.found.structure.coefficients
     values = zip(names, place.state.beta, strict=True)
     return tuple(float(x) for name, x in values if name not in smaller.coefficients)
-
-
-def _undetermined(structure: Structure, effect: Effect) -> str:
-    """Say why an effect has no one value in these patients; empty where it has."""
-    design = structure.design[:, structure.names.index(effect.parameter), :]
-    used = design[:, np.abs(design).max(0) > 0]
-    varies = [
-        name
-        for name, column in zip(structure.coefficients, design.T, strict=True)
-        if name.endswith(f" on {effect.parameter}") and np.ptp(column) > 0
-    ]
-    plain = effect.covariate.removeprefix(POWER)
-    starts = f"{plain} ", f"{POWER}{plain} "
-    own = [name for name in varies if name.startswith(starts)]
-    if not own:
-        return "it is the same in all patients"
-    if np.linalg.matrix_rank(used) < used.shape[1]:
-        return f"it says nothing that the others of {effect.parameter} do not"
-    return ""

@@ -87,7 +87,8 @@ def restored(members: Members) -> PopulationFit:
     known = {n: array_of(x) for n, x in within(members, "patients").items()}
     model = model_of(within(members, "model"))
     study = study_of(within(members, "study"))
-    sampled, start = prepared(model, study, **said["asked"])
+    asked = {name: x for name, x in said["asked"].items() if name != "steps"}
+    sampled, start = prepared(model, study, **asked)
     _check_the_same(sampled, said)
     assert isinstance(sampled.data, JointData)
     state = State(
