@@ -13,6 +13,7 @@ from cellpk.errors import FitError, nearest
 from cellpk.fit.data import FitData, fit_data
 from cellpk.fit.population.chains import Steps
 from cellpk.fit.population.covariates import structure_with
+from cellpk.fit.population.drift import drift
 from cellpk.fit.population.joint import JointData, JointErrors
 from cellpk.fit.population.laplace_search import laplace_maximum, laplace_search
 from cellpk.fit.population.layout import Layout
@@ -66,7 +67,8 @@ def fit_population(
 
     SAEM searches from several starts. From each end the likelihood, by importance
     sampling, is climbed to its maximum; the curvature at the highest gives the standard
-    errors. Laplace's method (FOCE with interaction) climbs an approximation of the
+    errors. A fit from one start only is doubted, as is one whose starts disagree or
+    whose SAEM still drifted while it averaged. Laplace's method (FOCE with interaction) climbs an approximation of the
     likelihood instead; the likelihood itself is sampled at its end, and the fit is
     doubted where its maximum is elsewhere.
 
@@ -150,7 +152,7 @@ def fit_population(
         method=method,
         seed=seed,
         units=_units(data),
-        estimates=replace(best.estimates, apart=apart),
+        estimates=replace(best.estimates, apart=apart if steps.starts > 1 else None),
         posteriors=posteriors_of(
             best.importance, best.state, np.random.default_rng([seed, 2])
         ),
@@ -290,6 +292,12 @@ def _saem(
         courses.append(saem(rough, begin, rng=rng, steps=steps))
     _tell(progress, steps.starts, steps, "likelihood and standard errors")
     best, apart = _best(sampled, courses, steps=steps, seed=seed)
+    found = best.estimates
+    drifts = [
+        drift(course.trace[steps.search :], found.layout, found.standard_errors)
+        for course in courses
+    ]
+    best = replace(best, estimates=replace(found, drift=max(drifts)))
     return best, apart, courses
 
 

@@ -29,7 +29,10 @@ from cellpk.fit.population.result import PopulationFit
 from cellpk.fit.population.state import Errors, Sampled, State
 from cellpk.fit.store import Kind, register
 
-_SAID = ("moved", "at_bound", "untold", "apart", "deviance_error", "doubted")
+_SAID = (
+    *("moved", "at_bound", "untold", "apart", "drift", "deviance_error"),
+    "doubted",
+)
 """What stands of the estimates besides numbers and covariance."""
 
 _KNOWN = (
