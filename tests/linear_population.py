@@ -18,6 +18,7 @@ class Sd:
 
     sd: float
     names = ("sd",)
+    ranges = np.log([[1e-3], [1e3]])
 
     @property
     def logs(self):

@@ -92,7 +92,7 @@ def estimates_of(fit):
         rows += [(kind, *row) for row in zip(*columns, strict=True)]
     known = truth.quantities(truth.typical)
     for row in fit.derived.itertuples():
-        error = np.log(row.high / row.low) / (2 * fit.estimates.quantile)
+        error = np.log(row.high / row.low) / (2 * fit.estimates.quantiles[0])
         exact = np.log(known[row.quantity][0])
         rows.append(("derived", row.quantity, exact, np.log(row.value), error))
     return pd.DataFrame(rows, columns=["kind", "name", "truth", "estimate", "se"])

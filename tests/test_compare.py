@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import chi2
 
@@ -11,6 +12,7 @@ from cellpk.fit.population.chains import Steps
 from cellpk.fit.population.nested import Nesting, nesting
 
 QUICK = Steps(starts=1, search=60, average=40, draws=200)
+SHORT = Steps(starts=1, search=10, average=5, draws=50)
 DAYS = [3, 7, 10, 14, 28, 60]
 COLUMNS = ["patient", "time", "assay", "level", "unit", "lloq", "state"]
 
@@ -105,6 +107,62 @@ def test_a_variance_at_its_bound_is_told(compared):
     assert note.startswith("the spread of fb is at its bound, 0, in the smaller fit")
     assert "conservative (mixture: p =" in note
     assert "bound" not in tests.loc[("plain", "age"), "note"]
+
+
+@pytest.fixture(scope="module")
+def lotted(stein, study, fixed_fb):
+    """Fits of patients of four lots: with, without and with other lots."""
+    given = pd.DataFrame({"patient": study.patients["patient"], "lot": [*"ABCD"] * 4})
+    known = ck.Study.from_frames(
+        study.samples[COLUMNS],
+        patients=study.patients,
+        infusions=given.assign(time=0.0, dose=1e8, unit="cells"),
+    )
+
+    def fit(model=stein, **asked):
+        return ck.fit_population(model, known, **asked, steps=SHORT)
+
+    return {
+        "plain": fit(),
+        "same fb": fit(without_spread=["fb"]),
+        "fixed fb": fit(fixed_fb),
+        "lots": fit(lots=["cmax"]),
+        "both lots": fit(lots=["tmax", "cmax"]),
+        "same fb, lots": fit(lots=["cmax"], without_spread=["fb"]),
+        "full": fit(correlations="full"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("smaller", "larger", "expected"),
+    [
+        ("same fb", "plain", Nesting(1, ("the spread of fb",))),
+        ("fixed fb", "same fb", Nesting(1)),
+        ("fixed fb", "plain", Nesting(2, ("the spread of fb",))),
+        ("plain", "lots", Nesting(1, ("the spread of cmax between lots",))),
+        (
+            "same fb",
+            "lots",
+            Nesting(2, ("the spread of fb", "the spread of cmax between lots")),
+        ),
+        ("same fb, lots", "lots", Nesting(1, ("the spread of fb",))),
+        ("lots", "both lots", Nesting(1, ("the spread of tmax between lots",))),
+        ("lots", "full", None),
+        ("lots", "plain", None),
+        ("plain", "same fb, lots", None),
+    ],
+)
+def test_spreads_and_lots_that_only_the_larger_fit_has_stand_at_a_bound(
+    lotted, smaller, larger, expected
+):
+    assert nesting(lotted[smaller], lotted[larger]) == expected
+
+
+def test_the_table_says_in_what_fits_differ(lotted):
+    table = ck.compare(lotted).table.set_index("fit")
+    assert table.loc["same fb, lots", "without_spread"] == "fb"
+    assert table["lots"].tolist()[3:6] == ["cmax", "tmax, cmax", "cmax"]
+    assert table.loc["plain", ["without_spread", "lots"]].tolist() == ["none", "none"]
 
 
 def test_the_mixture_of_chi_squares_is_that_of_a_truncated_normal():

@@ -1,5 +1,7 @@
 """Laplace's approximation: exact on lines, its slope, corners, and what it says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -61,7 +63,7 @@ def lines(line):
         line.free, patients, {"peak": ["age"]}, correlated=np.ones((2, 2), bool)
     )
     omega = np.array([[0.5, 0.01], [0.01, 0.004]])
-    errors = JointErrors(data.errors, ("qpcr",))
+    errors = JointErrors.of(data)
     state = State(np.array([8.4, 0.16, 0.02]), omega, errors)
     return Sampled(JointData(data), structure), state
 
@@ -136,7 +138,7 @@ def test_its_slope_is_that_of_differences(model, error):
     sampled, _ = prepared(model, study, correlations="full")
     between = 0.2 + 0.8 * np.eye(6)
     omega = np.outer(model.spread, model.spread) * between
-    errors = JointErrors((error,), ("qpcr",))
+    errors = replace(JointErrors.of(sampled.data.data), parts=(error,))
     state = State(model.typical + 0.1, omega, errors, never=0.1)
     places = places_at(sampled, state, rng=np.random.default_rng(1))
     here = approximated(sampled, state, places)

@@ -8,8 +8,10 @@ import cellpk as ck
 from cellpk.fit.population.chains import Steps
 from cellpk.fit.population.fit import prepared
 from cellpk.fit.population.layout import Layout
+from cellpk.reporting.tables.population_estimates import population
 
 BLOCK = ("foldx", "cmax", "tmax")
+UP_AND_DOWN = ("high", "low")
 PAIRS = [("foldx", "cmax"), ("tmax", "foldx"), ("cmax", "tmax")]
 
 
@@ -67,6 +69,22 @@ def test_a_block_gives_the_estimates_of_its_pairs_and_finds_the_correlation(
     assert block.criteria["parameters"] == 13 + 3
     assert 0.7 < block.correlations.loc["tmax", "cmax"] < 0.99
     assert block.correlations.loc["tmax", "foldx"] == 0
+    rows = block.table.set_index("parameter").query("kind == 'correlation'")
+    assert list(rows.index) == [
+        "correlation of tmax and cmax",
+        "correlation of tmax and alpha",
+        "correlation of cmax and alpha",
+    ]
+    row = rows.loc["correlation of tmax and cmax"]
+    assert row["value"] == block.correlations.loc["tmax", "cmax"]
+    assert row["low"] < 0.9 < row["high"] < 1
+    up, down = (np.arctanh(row[end]) - np.arctanh(row["value"]) for end in UP_AND_DOWN)
+    assert up == pytest.approx(-down)
+    error = row["rse"] / 100 * row["value"] / (1 - row["value"] ** 2)
+    assert up == pytest.approx(2.06390 * error, abs=1e-5)  # t of 30 - 6, from a table
+    shown = ck.compare(block, pairs).parameters.query("kind == 'correlation'")
+    assert len(shown) == 3
+    assert "Correlations between parameters" in population(block).shown["kind"].unique()
 
 
 def test_what_is_no_group_is_refused(stein, study):

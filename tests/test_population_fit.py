@@ -55,6 +55,18 @@ def test_what_it_says_of_itself(fit):
     assert set(fit.trace["run"]) == {1, 2}
 
 
+def test_convergence_is_claimed_only_where_starts_and_the_trace_say_so(stein):
+    design = ck.Design(DAYS, lloq=50.0)
+    study = stein.simulate(60, design=design, seed=3).study()
+    once = ck.fit_population(stein, study, steps=QUICK)
+    assert once.doubts == (
+        "one start only: nothing says that another one ends at the same place",
+    )
+    hasty = Steps(search=3, average=20, draws=600)
+    (said,) = ck.fit_population(stein, study, steps=hasty).doubts
+    assert said.startswith("SAEM was still drifting while it averaged, by ")
+
+
 def test_derived_quantities_follow_from_typical_values(fit):
     alpha = fit.table.set_index("parameter").loc["alpha"]
     derived = fit.derived.set_index("quantity")

@@ -9,9 +9,11 @@ from linear_population import NAMES, Sd, lines
 from lotted_trial import trial
 from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
+from scipy.stats import t as student
 
 import cellpk as ck
 from cellpk.fit.population.chains import Steps
+from cellpk.fit.population.estimates import Estimates
 from cellpk.fit.population.importance import Importance
 from cellpk.fit.population.layout import Layout
 from cellpk.fit.population.lots import Lots
@@ -161,13 +163,18 @@ def stein():
 def test_lots_of_stein_patients_come_back_and_are_kept_in_a_file(stein, tmp_path):
     samples, infusions, effects = trial(stein)
     study = ck.Study.from_frames(samples, infusions=infusions)
-    fit = ck.fit_population(stein, study, lots=["cmax"], steps=QUICK)
+    twice = replace(QUICK, starts=2)
+    fit = ck.fit_population(stein, study, lots=["cmax"], steps=twice)
     assert fit.converged, fit.doubts
-    assert fit.cautions == ()
+    assert fit.cautions[0].endswith("rest on 8 lots: their intervals are rough")
     rows = fit.table.set_index("parameter")
     between = rows.loc["cmax between lots"]
     assert between["kind"] == "spread between lots"
     assert between["low"] < effects.std() < between["high"]
+    reach = np.log(rows["high"] / rows["value"]) / (rows["rse"] / 100)
+    assert reach["cmax"] == pytest.approx(2.36462, abs=1e-4)  # t of 7, from a table
+    assert reach["cmax between lots"] == pytest.approx(2.36462, abs=1e-4)
+    assert reach["tmax"] == pytest.approx(1.99254, abs=1e-4)  # of 80 - 6
     assert fit.criteria["parameters"] == 14
     assert fit.lots["patients"].tolist() == [10] * 8
     off = fit.lots["effect"] - (effects - effects.mean())
@@ -184,6 +191,57 @@ def test_lots_of_stein_patients_come_back_and_are_kept_in_a_file(stein, tmp_path
     pd.testing.assert_frame_equal(again.lots, fit.lots, check_exact=True)
 
 
+LINE = """
+title = "A line of log levels"
+source = "ours"
+time = "day"
+equations = '''
+dE/dt = -rate*E
+E(0) = peak
+'''
+solution = '''
+E = peak*exp(-rate*t)
+'''
+[parameters]
+peak = { value = 5000, unit = "copies/ug", iiv_sd = 0.7 }
+rate = { value = 0.15, unit = "1/day", iiv_sd = 0.05, scale = "identity" }
+[observed]
+qpcr = { is = "E", unit = "copies/ug", error = "lognormal", sd = 1.0 }
+"""
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory):
+    """The fit of patients of six lots whose log levels are linear in parameters."""
+    path = tmp_path_factory.mktemp("own") / "line.toml"
+    path.write_text(LINE, encoding="utf-8")
+    model = ck.load_model(path)
+    study = model.simulate(36, design=ck.Design([1, 8]), seed=2).study()
+    samples, lot = study.samples, np.arange(36) % 6
+    who = study.patients["patient"]
+    times = dict(zip(who, np.exp(np.linspace(-2, 2, 6))[lot], strict=True))
+    samples["level"] *= samples["patient"].map(times)
+    given = pd.DataFrame({"patient": who, "lot": [f"L{k}" for k in lot]})
+    known = ck.Study.from_frames(
+        samples[["patient", "time", "assay", "level", "unit", "lloq", "state"]],
+        infusions=given.assign(time=0.0, dose=1e8, unit="cells"),
+    )
+    return ck.fit_population(model, known, lots=["peak"], steps=QUICK)
+
+
+def test_the_mode_of_what_is_normal_is_its_mean_given_the_lot(line):
+    """Two samples of error 1 tell a patient's peak only in part: the lot counts."""
+    away = (line.modes.theta - line.posteriors.mean) / line.estimates.state.omega.max()
+    assert np.abs(away).max() < 0.25
+
+
+def test_laplace_does_not_know_of_lots_and_says_what_does(line):
+    with pytest.raises(ck.FitError, match=r"not know of donor lots.*fit.criteria"):
+        _ = line.laplace_deviance
+    with pytest.raises(ck.FitError, match=r"not know of donor lots.*method='saem'"):
+        ck.fit_population(line.model, line.study, lots=["peak"], method="laplace")
+
+
 def test_few_lots_are_said_and_patients_who_never_expanded_are_a_class(stein):
     samples, infusions, _ = trial(stein, lots=3, per=14, seed=2)
     never = samples["patient"].isin(sorted(set(samples["patient"]))[:9])
@@ -192,7 +250,8 @@ def test_few_lots_are_said_and_patients_who_never_expanded_are_a_class(stein):
     )
     study = ck.Study.from_frames(samples, infusions=infusions)
     fit = ck.fit_population(stein, study, lots=["cmax"], steps=QUICK)
-    assert fit.cautions[0].startswith("the spread between lots rests on 3 lots")
+    said = "the spread between lots and the typical value of cmax rest on 3 lots"
+    assert fit.cautions[0].startswith(said)
     share = fit.table.set_index("parameter").loc["never_expanded"]
     assert share["low"] < 9 / 42 < share["high"]
     assert fit.individuals["expanded"].lt(0.1).sum() == 9
@@ -214,6 +273,24 @@ def test_lots_that_cannot_be_fitted_are_refused(stein):
     gap = ck.Study.from_frames(samples, infusions=infusions.assign(lot=lot))
     with pytest.raises(ck.DataError, match=r"1 patients is not known.*V0002"):
         ck.fit_population(stein, gap, lots=["cmax"])
+
+
+def test_what_tells_lots_apart_rests_on_lots_and_what_does_not_on_patients():
+    """12 patients of 4 lots, and a number of lots: 2 degrees of freedom are left."""
+    sampled = lotted(12, 4)
+    plain = sampled.structure
+    design = np.zeros((12, 2, 4))
+    design[:, :, :2] = plain.design
+    design[:, 0, 2] = np.array([0.0, 1, 1, 3])[plain.lots.of]
+    design[:, 0, 3] = np.arange(12)
+    names = ("a", "b", "potency on a", "age on a")
+    structure = replace(plain, design=design, coefficients=names)
+    state = State(np.zeros(4), np.eye(2), Sd(0.5), 0.0, np.array([0.7]))
+    layout = Layout(structure, state)
+    found = Estimates(layout, np.eye(8), 0.0, (False,) * 8, ())
+    two, ten = student.ppf(0.975, [2, 10])
+    expected = [two, ten, two, ten, ten, ten, ten, two]
+    assert found.quantiles == pytest.approx(expected)
 
 
 @pytest.mark.slow

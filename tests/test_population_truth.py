@@ -9,7 +9,7 @@ from population_study import by_kind, dropping, recovery, trials
 
 from cellpk.fit.population.chains import Steps
 
-STEPS = Steps(starts=1, search=150, average=80, draws=500)
+STEPS = Steps(search=150, average=80, draws=500)
 
 
 def covered(table):

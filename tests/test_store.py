@@ -155,7 +155,7 @@ def test_nothing_is_pickled_and_others_can_read_it(population, saved, tmp_path):
     beta = np.load(tmp_path / "estimates" / "beta.npy", allow_pickle=False)
     np.testing.assert_array_equal(beta, population.estimates.state.beta)
     values = pd.read_csv(tmp_path / "table.csv")["value"]
-    assert values.tolist() == population.table["value"].tolist()
+    np.testing.assert_array_equal(values, population.table["value"])
     said = json.loads((tmp_path / "manifest.json").read_text("utf-8"))
     assert said["packages"]["numpy"] == np.__version__
 
@@ -249,3 +249,12 @@ def test_every_result_with_a_save_has_a_kind():
     results = {kind.result for kind in kinds().values()}
     public = [getattr(ck, name) for name in ck.__all__]
     assert {one for one in public if hasattr(one, "save")} == results
+
+
+def test_a_loaded_fit_says_how_to_repeat_it(population, saved):
+    again = ck.load(saved)
+    asked = dict(again.asked)
+    asked["steps"] = Steps(**asked["steps"])
+    assert asked["steps"] == QUICK
+    same = ck.fit_population(again.model, again.study, **asked, seed=again.seed)
+    pd.testing.assert_frame_equal(same.table, population.table, check_exact=True)

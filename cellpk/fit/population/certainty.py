@@ -10,8 +10,9 @@ from cellpk.fit.population.layout import Layout
 Array = NDArray[np.float64]
 
 FLAT = 5.0
-"""Standard error along a direction in which no maximum is seen. Most estimates are logs
-or log odds: a factor of exp(5) either way is as good as nothing known."""
+"""Standard error along a direction in which no maximum is seen, in ``Layout.sizes``.
+Most estimates are logs or log odds: a factor of exp(5) either way is as good as nothing
+known."""
 
 
 def concluded(layout: Layout, information: Array, slope: Array) -> Estimates:
@@ -49,13 +50,13 @@ def concluded(layout: Layout, information: Array, slope: Array) -> Estimates:
     vector, (low, high) = layout.vector(), limits(layout)
     at_bound = (vector < low + 1e-6) | (vector > high - 1e-6)
     kept = np.flatnonzero(~at_bound)
-    free = np.ix_(kept, kept)
-    values, directions = np.linalg.eigh(information[free])
+    free, sizes = np.ix_(kept, kept), np.outer(layout.sizes, layout.sizes)
+    values, directions = np.linalg.eigh((information * sizes)[free])
     flat = values <= 0
     untold = np.abs(directions[:, flat]).argmax(0)
     values = np.where(flat, FLAT**-2, values)
     covariance = np.full((vector.size, vector.size), np.nan)
-    covariance[free] = directions / values @ directions.T
+    covariance[free] = directions / values @ directions.T * sizes[free]
     return Estimates(
         layout=layout,
         covariance=covariance,

@@ -28,7 +28,8 @@ class Steps:
     Parameters
     ----------
     starts : int
-        Runs from different places; a fit is doubted where they disagree.
+        Runs from different places; a fit is doubted where they disagree, or where
+        there is one only.
     search : int
         Iterations that forget what came before.
     average : int

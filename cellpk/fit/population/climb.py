@@ -11,8 +11,8 @@ from cellpk.fit.population.state import State
 Array = NDArray[np.float64]
 
 SD_RANGE = (0.05, 20.0)
-"""SDs between patients, on the transformed scale, between which one is sought: of
-log-normal parameters, patients who differ by less than 5% do not differ."""
+"""SDs between patients, on the transformed scale and in ``Structure.sizes``, between
+which one is sought: patients who differ by less than 5% do not differ."""
 
 _WIDEST = 0.5  # standard errors from slopes are no larger: a guess of a first step
 _IMPOSSIBLE = 1e12
@@ -41,36 +41,36 @@ def limits(layout: Layout) -> tuple[Array, Array]:
     >>> float(low[-1]), float(high[-1])                    # log odds of a share
     (-7.0, 7.0)
     """
-    spread = np.log(SD_RANGE)
+    structure, where = layout.structure, layout.parts()
+    spread, sizes = np.log(SD_RANGE)[:, None], np.log(structure.sizes)
     kinds = {
-        "beta": (-np.inf, np.inf),
-        "log_sd": spread,
-        "correlation": (-0.99, 0.99),
-        "error": np.log([1e-3, 1e3]),
-        "never": (-7.0, 7.0),
-        "log_lot_sd": spread,
+        "log_sd": spread + sizes[structure.varies],
+        "correlation": np.array([[-0.99], [0.99]]),
+        "error": layout.state.errors.ranges,
+        "never": np.array([[-7.0], [7.0]]),
     }
-    pairs = [
-        kinds[name]
-        for name, where in layout.parts().items()
-        for _ in range(where.stop - where.start)
-    ]
-    low, high = np.array(pairs).T
-    return low, high
+    if structure.lots:
+        kinds["log_lot_sd"] = spread + sizes[structure.lots.places]
+    ends = np.tile([[-np.inf], [np.inf]], where["log_lot_sd"].stop)
+    for name, pair in kinds.items():
+        ends[:, where[name]] = pair
+    return ends[0], ends[1]
 
 
-def rough_errors(slopes: Array) -> Array:
+def rough_errors(slopes: Array, sizes: Array) -> Array:
     """Return standard errors as the slopes of single patients give them, roughly.
 
     Parameters
     ----------
     slopes : ndarray, shape (patients, estimates)
         Of the log likelihood of each patient.
+    sizes : ndarray, shape (estimates,)
+        How large a difference of each estimate is of note.
 
     Returns
     -------
     ndarray, shape (estimates,)
-        At most 0.5: a fair first step, where nothing is known.
+        At most half of that: a fair first step, where nothing is known.
 
     References
     ----------
@@ -78,11 +78,13 @@ def rough_errors(slopes: Array) -> Array:
 
     Examples
     --------
-    >>> rough_errors(np.zeros((4, 1))), rough_errors(np.full((4, 1), 50.0)).round(3)
-    (array([0.5]), array([0.01]))
+    >>> one = np.ones(1)
+    >>> rough_errors(np.zeros((4, 1)), one), rough_errors(np.full((4, 1), 50.0), one)
+    (array([0.5]), array([0.009998]))
     """
+    slopes = slopes * sizes
     information = slopes.T @ slopes + np.eye(slopes.shape[1]) / _WIDEST**2
-    return np.sqrt(np.diag(np.linalg.inv(information)))
+    return sizes * np.sqrt(np.diag(np.linalg.inv(information)))
 
 
 def climbed(
@@ -135,12 +137,11 @@ def climbed(
 
     low, high = limits(layout)
     start = np.clip(layout.vector(), low, high)
-    own = np.ix_(layout.structure.varies, layout.structure.varies)
-    unit = rough_errors(look(layout.state_at(start))[1])
+    unit = rough_errors(look(layout.state_at(start))[1], layout.sizes)
 
     def loss(away: Array) -> tuple[float, Array]:
         state = layout.state_at(start + unit * away)
-        if np.linalg.eigvalsh(state.omega[own])[0] <= 0:
+        if not layout.structure.is_proper(state.omega):
             return _IMPOSSIBLE, np.zeros_like(away)
         value, slopes = look(state)
         return -value, -unit * slopes.sum(0)

@@ -11,6 +11,7 @@ import pandas as pd
 from cellpk.errors import FitError
 from cellpk.fit.population.nested import Nesting, nesting
 from cellpk.fit.population.result import METHODS, PopulationFit
+from cellpk.fit.population.rows import units_of_spread
 
 CRITERIA = ("aic", "bic", "bicc")
 
@@ -27,10 +28,10 @@ class Comparison:
     ----------
     table : DataFrame
         One row per fit: ``fit``, ``model``, ``covariates``, ``correlations``,
-        ``method``; ``parameters`` (how many); ``deviance`` (-2 log L) with its Monte
-        Carlo standard error ``deviance_error``; ``aic``, ``bic``, ``bicc``, each with
-        what it is above the lowest (``aic_difference``) and its weight
-        (``aic_weight``); ``converged``, ``doubts``.
+        ``without_spread``, ``lots``, ``method``; ``parameters`` (how many);
+        ``deviance`` (-2 log L) with its Monte Carlo standard error ``deviance_error``;
+        ``aic``, ``bic``, ``bicc``, each with what it is above the lowest
+        (``aic_difference``) and its weight (``aic_weight``); ``converged``, ``doubts``.
     parameters : DataFrame
         One row per estimate: ``parameter, kind, unit``, then for each fit its value
         (by the name of the fit) and its relative standard error in percent
@@ -206,6 +207,8 @@ def _row(name: str, fit: PopulationFit) -> dict[str, object]:
         "model": fit.model.name,
         "covariates": ", ".join(effects) or "none",
         "correlations": groups,
+        "without_spread": ", ".join(asked["without_spread"]) or "none",
+        "lots": ", ".join(asked["lots"]) or "none",
         "method": METHODS[fit.method],
         "parameters": int(criteria["parameters"]),
         "deviance": criteria["deviance"],
@@ -255,7 +258,8 @@ def _long(fit: PopulationFit) -> pd.DataFrame:
     table = fit.table
     spread = table.loc[table["iiv_sd"].notna(), ["parameter", "iiv_sd", "iiv_rse"]]
     spread = spread.rename(columns={"iiv_sd": "value", "iiv_rse": "rse"})
-    spread = spread.assign(kind="spread between patients", unit="1")
+    units = spread["parameter"].map(units_of_spread(fit))
+    spread = spread.assign(kind="spread between patients", unit=units)
     rows = pd.concat([table, spread], ignore_index=True)
     kinds = ["typical value", "spread between patients"]
     rank = (
@@ -310,6 +314,6 @@ def _test(
             "both with more draws"
         )
     if smaller.method != larger.method:
-        notes.append("the methods work -2 log L out in different ways")
+        notes.append("the Laplace fit does not stand at the maximum of this likelihood")
     said = {"drop": drop, "error": error, "df": found.df, "p": p}
     return said | {"p_low": low, "p_high": high, "note": "; ".join(notes)}

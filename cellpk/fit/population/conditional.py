@@ -43,7 +43,11 @@ class Modes:
 
 
 def aim_at(
-    sampled: Sampled, state: State, held: NDArray[np.bool_] | None = None
+    sampled: Sampled,
+    state: State,
+    *,
+    mean: Array | None = None,
+    held: NDArray[np.bool_] | None = None,
 ) -> Aim:
     """Return what the modes of all patients are sought by.
 
@@ -53,6 +57,8 @@ def aim_at(
         The samples, and how parameters differ between patients.
     state : State
         Estimates of the population.
+    mean : ndarray, shape (N, p), optional
+        What is expected of each patient, where that is more than her covariates say.
     held : ndarray of bool, shape (p,), optional
         Parameters without bounds, since they are not sought.
 
@@ -72,7 +78,7 @@ def aim_at(
     precision[own] = np.linalg.inv(state.omega[own])
     sd = np.sqrt(np.diag(state.omega))
     wide = BOUND * sd if held is None else np.where(held, np.inf, BOUND * sd)
-    mean = sampled.structure.means(state.beta)
+    mean = sampled.structure.means(state.beta) if mean is None else mean
     return Aim(
         sampled.data.data,
         state.errors.parts,
@@ -84,7 +90,7 @@ def aim_at(
     )
 
 
-def modes_at(sampled: Sampled, state: State, starts: Array) -> Modes:
+def modes_at(sampled: Sampled, state: State, starts: Array, *, mean: Array) -> Modes:
     """Return the conditional modes of all patients.
 
     Parameters
@@ -95,6 +101,8 @@ def modes_at(sampled: Sampled, state: State, starts: Array) -> Modes:
         Estimates of the population.
     starts : ndarray, shape (S, N, p)
         From where to descend, beside the patients' expectations.
+    mean : ndarray, shape (N, p)
+        What is expected of each patient: of her covariates and of her lot.
 
     Returns
     -------
@@ -108,10 +116,11 @@ def modes_at(sampled: Sampled, state: State, starts: Array) -> Modes:
     >>> from cellpk.fit.population.fit import prepared
     >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
     >>> sampled, start = prepared(stein, ck.simulate_study(seed=1))
-    >>> modes_at(sampled, start, np.empty((0, 18, 6))).theta.shape
+    >>> mean = sampled.structure.means(start.beta)
+    >>> modes_at(sampled, start, np.empty((0, 18, 6)), mean=mean).theta.shape
     (18, 6)
     """
-    aim, varies = aim_at(sampled, state), sampled.structure.varies
+    aim, varies = aim_at(sampled, state, mean=mean), sampled.structure.varies
     starts = np.where(varies, np.concatenate([aim.mean[None], starts]), aim.mean)
     ends = descend(aim, starts, held=np.broadcast_to(~varies, starts.shape))
     movers = [i for i in moving(aim.data.model) if varies[i]]

@@ -63,8 +63,8 @@ def structure_with(
     Raises
     ------
     DataError
-        Where a parameter or a column is not known, or a value is missing: all of them
-        at once.
+        Where a parameter or a column is not known, a value is missing, or a covariate
+        has no effect of its own in these patients: all of them at once.
 
     Examples
     --------
@@ -81,11 +81,10 @@ def structure_with(
     ]
     effects: list[tuple[int, Column]] = []
     for name, wanted in covariates.items():
-        for column in wanted:
-            found, wrong = _columns(column, patients)
-            problems += wrong
-            if name in names:
-                effects += [(names.index(name), each) for each in found]
+        own, wrong = _of_parameter(name, wanted, patients)
+        problems += wrong
+        if name in names:
+            effects += [(names.index(name), each) for each in own]
     if problems:
         raise DataError(problems)
     size = len(names)
@@ -95,6 +94,49 @@ def structure_with(
         design[:, parameter, place] = column.numbers
     labels = tuple(f"{column.name} on {names[at]}" for at, column in effects)
     return Structure(names, design, (*names, *labels), correlated)
+
+
+def one_text(parameter: str, given: str) -> Problem:
+    """Say that a text stands where a list of covariates should.
+
+    Examples
+    --------
+    >>> one_text("cmax", "age").todo
+    "Give ['age']."
+    """
+    return Problem(f"{parameter} has one text", f"Give [{given!r}].", value=given)
+
+
+def _of_parameter(
+    parameter: str, wanted: Sequence[str], patients: pd.DataFrame
+) -> tuple[list[Column], list[Problem]]:
+    """Return what moves a parameter, or what is wrong with it."""
+    if isinstance(wanted, str):
+        return [], [one_text(parameter, wanted)]
+    columns: list[Column] = []
+    problems: list[Problem] = []
+    for name in wanted:
+        own, wrong = _columns(name, patients)
+        what = "" if wrong else _undetermined(parameter, columns, own)
+        if what:
+            wrong = [Problem(what, "Leave it out.", value=name)]
+        problems += wrong
+        columns += [] if wrong else own
+    return columns, problems
+
+
+def _undetermined(
+    parameter: str, others: Sequence[Column], own: Sequence[Column]
+) -> str:
+    """Say why a covariate has no one effect in these patients; empty where it has."""
+    if not any(np.ptp(column.numbers) > 0 for column in own):
+        return "it is the same in all patients"
+    numbers = [column.numbers for column in (*others, *own)]
+    design = np.stack([np.ones_like(numbers[0]), *numbers], axis=-1)
+    design /= np.linalg.norm(design, axis=0)
+    if np.linalg.matrix_rank(design) < design.shape[1]:
+        return f"it says nothing that the others of {parameter} do not"
+    return ""
 
 
 def _columns(name: str, patients: pd.DataFrame) -> tuple[list[Column], list[Problem]]:

@@ -53,8 +53,9 @@ def derived_quantities(data: FitData, estimates: Estimates) -> pd.DataFrame:
     rows = []
     for name, (value, slope) in model.quantities(beta).items():
         known = not slope[~told].any()
-        error = np.sqrt(slope @ covariance @ slope) if known else np.nan
-        low, high = _ends(float(value), float(estimates.quantile * error))
+        far = slope * estimates.quantiles[:size]
+        reach = np.sqrt(far @ covariance @ far) if known else np.nan
+        low, high = _ends(float(value), float(reach))
         rows.append((name, float(value), low, high, units[name]))
     columns = ["quantity", "value", "low", "high", "unit"]
     return pd.DataFrame(rows, columns=pd.Index(columns))

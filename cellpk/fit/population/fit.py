@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from cellpk.errors import FitError, nearest
 from cellpk.fit.data import FitData, fit_data
 from cellpk.fit.population.chains import Steps
 from cellpk.fit.population.covariates import structure_with
+from cellpk.fit.population.drift import drift
 from cellpk.fit.population.joint import JointData, JointErrors
 from cellpk.fit.population.laplace_search import laplace_maximum, laplace_search
 from cellpk.fit.population.layout import Layout
@@ -66,7 +67,8 @@ def fit_population(
 
     SAEM searches from several starts. From each end the likelihood, by importance
     sampling, is climbed to its maximum; the curvature at the highest gives the standard
-    errors. Laplace's method (FOCE with interaction) climbs an approximation of the
+    errors. A fit from one start only is doubted, as is one whose starts disagree or
+    whose SAEM still drifted while it averaged. Laplace's method (FOCE with interaction) climbs an approximation of the
     likelihood instead; the likelihood itself is sampled at its end, and the fit is
     doubted where its maximum is elsewhere.
 
@@ -131,6 +133,7 @@ def fit_population(
     >>> fit.table.columns[:4].tolist(), len(fit.individuals)
     (['parameter', 'kind', 'value', 'unit'], 12)
     """
+    check_seed(seed)
     asked = {"covariates": covariates, "correlations": correlations}
     asked |= {"without_spread": list(without_spread), "lots": list(lots)}
     sampled, start = prepared(model, study, assays=assays, **asked)
@@ -145,11 +148,11 @@ def fit_population(
         model=data.model,
         study=study,
         data=data,
-        asked=asked | {"assays": assays},
+        asked=asked | {"assays": assays, "steps": asdict(steps)},
         method=method,
         seed=seed,
         units=_units(data),
-        estimates=replace(best.estimates, apart=apart),
+        estimates=replace(best.estimates, apart=apart if steps.starts > 1 else None),
         posteriors=posteriors_of(
             best.importance, best.state, np.random.default_rng([seed, 2])
         ),
@@ -203,6 +206,7 @@ def prepared(
         covariates or {},
         correlated=which_vary(model.free, correlations, without_spread),
     )
+    structure = replace(structure, size=_sizes(data))
     if lots:
         structure = replace(structure, lots=_lots(study, data, structure, lots))
     return Sampled(JointData(data), structure), _start(data, structure)
@@ -220,13 +224,21 @@ def _lots(
     return lots_of(study, data.patients, names=names, differ=differ)
 
 
+def _sizes(data: FitData) -> Array:
+    """Return how large a difference of each parameter is of note."""
+    prior, model = prior_for(data), data.model
+    usual = np.fmax(np.abs(prior.centre), prior.sd)
+    own = [model.parameters[name].scale == "identity" for name in model.free]
+    return np.where(own & (usual > 0), usual, 1.0)
+
+
 def _start(data: FitData, structure: Structure) -> State:
     """Return where to begin: at the model's numbers, with a wider spread."""
     prior = prior_for(data)
-    spread = np.maximum(WIDER * prior.sd, _LEAST_SPREAD)
+    spread = np.maximum(WIDER * prior.sd, _LEAST_SPREAD * structure.sizes)
     beta = np.zeros(len(structure.coefficients))
     beta[: len(structure.names)] = prior.centre
-    errors = JointErrors(data.errors, tuple(each.assay for each in data.series))
+    errors = JointErrors.of(data)
     share = _NEVER if data.all_below.any() else 0.0
     between = spread[structure.lots.places] / 2 if structure.lots else np.zeros(0)
     return State(beta, np.diag(spread**2), errors, share, between)
@@ -236,6 +248,20 @@ def _units(data: FitData) -> dict[str, str]:
     """Return the unit of each parameter."""
     table = prior_for(data).table
     return dict(zip(table["parameter"], table["unit"], strict=True))
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that no chance begins with.
+
+    Examples
+    --------
+    >>> check_seed(-1)
+    Traceback (most recent call last):
+        ...
+    cellpk.errors.FitError: seed = -1. Use a whole number from 0 on.
+    """
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise FitError(f"seed = {seed!r}", todo="Use a whole number from 0 on.")
 
 
 def _checked(steps: Steps) -> Steps:
@@ -266,6 +292,12 @@ def _saem(
         courses.append(saem(rough, begin, rng=rng, steps=steps))
     _tell(progress, steps.starts, steps, "likelihood and standard errors")
     best, apart = _best(sampled, courses, steps=steps, seed=seed)
+    found = best.estimates
+    drifts = [
+        drift(course.trace[steps.search :], found.layout, found.standard_errors)
+        for course in courses
+    ]
+    best = replace(best, estimates=replace(found, drift=max(drifts)))
     return best, apart, courses
 
 

@@ -26,6 +26,7 @@ _POOR, _AGAIN, _BETTER = 0.25, 3, 0.75
 often at most, and the part of the new mixture that is fitted to the old draws."""
 
 _STEP = 1e-3
+_NARROWEST = 0.02  # of the nodes of a lot
 
 
 class Importance:
@@ -102,8 +103,10 @@ class Importance:
         """Put nodes where the lots are, as earlier nodes see it."""
         shape = (len(lots.names), state.lot_sd.size)
         self.grid = Grid.about(np.zeros(shape), np.broadcast_to(state.lot_sd, shape))
+        least = _NARROWEST * self.structure.sizes[lots.places]
         for _ in range(2):
-            self.grid = Grid.about(*self.lot_moments(state))
+            mean, sd = self.lot_moments(state)
+            self.grid = Grid.about(mean, np.maximum(sd, least))
 
     def _adapt(
         self, proposal: Proposal, state: State, rng: np.random.Generator
@@ -317,25 +320,13 @@ class Importance:
     def information(self, state: State) -> Array:
         """Return the observed information: the curvature of -log L at the estimates."""
         layout = Layout(self.structure, state)
-        vector = layout.vector()
         columns = []
-        for along in np.eye(vector.size):
-            step, ends = _STEP, self._ends(layout, _STEP * along)
-            while not all(self._possible(state) for state in ends):
-                step /= 2  # a correlation close to its end
-                ends = self._ends(layout, step * along)
-            up, down = (self.slopes(state).sum(0) for state in ends)
-            columns.append((down - up) / (2 * step))
+        for along in np.diag(layout.sizes):
+            away, (up, down) = layout.beside(_STEP * along)
+            fall = self.slopes(down).sum(0) - self.slopes(up).sum(0)
+            columns.append(fall / (2 * away.sum()))
         information = np.array(columns)
         return (information + information.T) / 2
-
-    def _ends(self, layout: Layout, away: Array) -> tuple[State, State]:
-        vector = layout.vector()
-        return layout.state_at(vector + away), layout.state_at(vector - away)
-
-    def _possible(self, state: State) -> bool:
-        """Say whether estimates have a covariance between patients."""
-        return bool(np.linalg.eigvalsh(state.omega[self._own])[0] > 0)
 
     def _mixed(self, curve: Array, state: State) -> Array:
         """Mix in the class of patients whose cells never expand."""

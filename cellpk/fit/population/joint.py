@@ -1,7 +1,7 @@
 """The samples and residual errors of a fit as the search for the maximum takes them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from cellpk.fit.residual_error import ResidualError
 from cellpk.model.levels import Levels
 
 Array = NDArray[np.float64]
+
+_RANGE = (1e-3, 1e3)  # of relative errors, or of those relative to the largest level
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,18 +26,40 @@ class JointErrors:
         One per assay.
     assays : tuple of str
         Their names.
+    largest : tuple of float
+        The largest level of each, in its unit.
 
     Examples
     --------
     >>> parts = (ResidualError("lognormal", {"sd": 0.5}),
     ...          ResidualError("proportional", {"sd": 0.2}))
-    >>> two = JointErrors(parts, ("qpcr", "flow"))
+    >>> two = JointErrors(parts, ("qpcr", "flow"), (1e5, 300.0))
     >>> two.names, two.with_logs(two.logs + np.log(2)).parts[1].values["sd"].round(6)
     (('qpcr sd', 'flow sd'), np.float64(0.4))
     """
 
     parts: tuple[ResidualError, ...]
     assays: tuple[str, ...]
+    largest: tuple[float, ...]
+
+    @classmethod
+    def of(cls, data: FitData) -> "JointErrors":
+        """Return the errors that the model states of the assays of a fit.
+
+        Examples
+        --------
+        >>> import cellpk as ck
+        >>> from cellpk.fit.data import fit_data
+        >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+        >>> JointErrors.of(fit_data(stein, ck.simulate_study(seed=1))).names
+        ('qpcr sd',)
+        """
+        largest = []
+        for one in data.series:
+            ends = np.stack([one.said.low, one.said.high])
+            largest.append(float(np.exp(ends[np.isfinite(ends)].max())))
+        assays = tuple(one.assay for one in data.series)
+        return cls(tuple(data.errors), assays, tuple(largest))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,7 +81,7 @@ class JointErrors:
         Examples
         --------
         >>> values = {"additive": 5.0, "proportional": 0.2}
-        >>> one = JointErrors((ResidualError("combined", values),), ("flow",))
+        >>> one = JointErrors((ResidualError("combined", values),), ("flow",), (9.0,))
         >>> one.units(["cells/uL"])
         ('cells/uL', '1')
         """
@@ -72,13 +96,23 @@ class JointErrors:
         """Logs of all parameters, shape (k,)."""
         return np.concatenate([part.logs for part in self.parts])
 
+    @property
+    def ranges(self) -> Array:
+        """Least and largest logs that are sought, shape (2, k).
+
+        An error in the unit of the level is measured by the largest level.
+        """
+        absolute = np.array(self.units(["level"] * len(self.parts))) != "1"
+        sizes = [len(part.names) for part in self.parts]
+        largest = np.where(absolute, np.repeat(self.largest, sizes), 1.0)
+        return np.log(_RANGE)[:, None] + np.log(largest)
+
     def with_logs(self, logs: Array) -> "JointErrors":
         """Return errors with other parameters."""
         cuts = np.cumsum([len(part.names) for part in self.parts])[:-1]
         pieces = zip(self.parts, np.split(logs, cuts), strict=True)
-        return JointErrors(
-            tuple(part.with_logs(piece) for part, piece in pieces), self.assays
-        )
+        parts = tuple(part.with_logs(piece) for part, piece in pieces)
+        return replace(self, parts=parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +154,7 @@ class JointData:
 
     def of(self, rows: NDArray[np.intp]) -> "JointData":
         """Return the samples of some patients, given by their places in order."""
-        return JointData(self.data.of(rows))
+        return replace(self, data=self.data.of(rows))
 
     def levels(self, theta: Array) -> list[Array]:
         """Return log levels at the samples of each assay, (..., patients, n)."""

@@ -104,7 +104,7 @@ def approximated(sampled: Sampled, state: State, places: Places) -> Approximatio
     >>> found.log_likelihood.shape, found.slopes.shape
     ((18,), (18, 14))
     """
-    aim = aim_at(sampled, state, places.held)
+    aim = aim_at(sampled, state, held=places.held)
     held = np.broadcast_to(places.held, places.theta.shape)
     theta = descend(aim, places.theta, held=held, steps=_STEPS).theta
     bent = _bent(aim, theta, places)

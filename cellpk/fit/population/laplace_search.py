@@ -171,14 +171,12 @@ def _information(
     sampled: Sampled, layout: Layout, places: Places, here: Approximation
 ) -> Array:
     """Return the curvature of minus the approximation, by differences of its slope."""
-    vector, size = layout.vector(), _AWAY * rough_errors(here.slopes)
-
-    def slope(k: int) -> Array:
-        state = layout.state_at(vector + size[k] * np.eye(vector.size)[k])
-        return approximated(sampled, state, places).slopes.sum(0)
-
-    base = here.slopes.sum(0)
-    information = np.array([(base - slope(k)) / size[k] for k in range(vector.size)])
+    base, columns = here.slopes.sum(0), []
+    for along in np.diag(_AWAY * rough_errors(here.slopes, layout.sizes)):
+        away, (up, _) = layout.beside(along)
+        slope = approximated(sampled, up, places).slopes.sum(0)
+        columns.append((base - slope) / away.sum())
+    information = np.array(columns)
     return (information + information.T) / 2
 
 

@@ -62,6 +62,13 @@ class Layout:
             ]
         )
 
+    @property
+    def sizes(self) -> Array:
+        """How large a difference of each estimate is of note: 1 of a log."""
+        sizes = np.ones(self.vector().size)
+        sizes[self.parts()["beta"]] = self.structure.coefficient_sizes
+        return sizes
+
     def parts(self) -> dict[str, slice]:
         """Return where the kinds of estimates stand."""
         sizes = {
@@ -91,6 +98,18 @@ class Layout:
         errors = self.state.errors.with_logs(part["error"])
         omega = np.outer(sd, sd) * correlation
         return State(part["beta"], omega, errors, never, np.exp(part["log_lot_sd"]))
+
+    def beside(self, away: Array) -> tuple[Array, tuple[State, State]]:
+        """Return estimates a step up and a step down, and the step.
+
+        It is halved until both are estimates: a correlation may be close to its end.
+        """
+        vector = self.vector()
+        while True:
+            ends = self.state_at(vector + away), self.state_at(vector - away)
+            if all(self.structure.is_proper(state.omega) for state in ends):
+                return away, ends
+            away = away / 2
 
     def by_estimates(
         self, by_mean: Array, by_omega: Array, *, by_error: Array, by_odds: Array

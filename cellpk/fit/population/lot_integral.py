@@ -11,7 +11,6 @@ from cellpk.fit.population.lots import Lots
 Array = NDArray[np.float64]
 
 _NODES = {1: 15, 2: 7}
-_LEAST = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +43,7 @@ class Grid:
     @classmethod
     def about(cls, mean: Array, sd: Array) -> "Grid":
         """Return nodes about where each lot is thought to be, shapes (L, d)."""
-        size, sd = mean.shape[1], np.maximum(sd, _LEAST)
+        size = mean.shape[1]
         z, w = np.polynomial.hermite_e.hermegauss(_NODES[size])
         points = np.stack(np.meshgrid(*[z] * size, indexing="ij"), -1)
         logs = np.stack(np.meshgrid(*[np.log(w) + z**2 / 2] * size, indexing="ij"), -1)

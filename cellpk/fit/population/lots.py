@@ -15,7 +15,7 @@ MOST = 2
 """Parameters that may have a spread between lots: the integral over what a lot adds is
 a sum over a grid."""
 
-FEW = 4
+FEW = 10
 """Lots up to which the fit says on how few their spread rests."""
 
 
@@ -55,6 +55,11 @@ class Lots:
         added = np.zeros((*effects.shape[:-2], self.of.size, size))
         added[..., self.places] = effects[..., self.of, :]
         return added
+
+    def alike(self, each: Array) -> NDArray[np.bool_]:
+        """Say what is the same in all patients of a lot, (patients, k) to (k,)."""
+        _, first = np.unique(self.of, return_index=True)
+        return (each == each[first][self.of]).all(0)
 
     def summed(self, each: Array) -> Array:
         """Sum over the patients of each lot, (..., patients, k) to (..., L, k)."""

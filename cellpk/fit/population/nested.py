@@ -11,6 +11,7 @@ from cellpk.fit.population.state import Errors
 from cellpk.fit.population.structure import Structure
 from cellpk.fit.residual_error import ResidualError
 from cellpk.model.model import Model
+from cellpk.model.parameters import Parameter
 
 PART_OF = {("proportional", "combined"), ("normal", "combined")}
 """Residual errors of which the second is the first where one of its SDs is 0."""
@@ -70,8 +71,8 @@ def nesting(smaller: PopulationFit, larger: PopulationFit) -> Nesting | None:
 
     It does where the models have the same equations, and all that the smaller one
     estimates is estimated by the larger one, too: parameters may be fixed in the
-    smaller model, effects of covariates and correlations may be left out, and the
-    residual error may lack one of its parts.
+    smaller model, effects of covariates, spreads, correlations and donor lots may be
+    left out, and the residual error may lack one of its parts.
 
     Parameters
     ----------
@@ -91,36 +92,57 @@ def nesting(smaller: PopulationFit, larger: PopulationFit) -> Nesting | None:
     >>> nesting(plain, pair), nesting(pair, plain)
     (Nesting(df=1, bounds=()), None)
     """
-    layouts = [fit.estimates.layout for fit in (smaller, larger)]
-    df = int(layouts[1].vector().size - layouts[0].vector().size)
-    freed = _freed(smaller.model, larger.model)
-    zero = _zero(layouts[0].state.errors, layouts[1].state.errors)
-    if df < 1 or freed is None or zero is None:
+    one, other = (fit.estimates.layout for fit in (smaller, larger))
+    df = int(other.vector().size - one.vector().size)
+    zero = _zero(one.state.errors, other.state.errors)
+    if df < 1 or zero is None or not _frees(smaller.model, larger.model):
         return None
-    if not _within(layouts[0].structure, layouts[1].structure):
+    if not _within(one.structure, other.structure):
         return None
-    return Nesting(df, (*(f"the spread of {name}" for name in freed), *zero))
+    return Nesting(df, (*_spreads(one.structure, other.structure), *zero))
 
 
-def _freed(smaller: Model, larger: Model) -> tuple[str, ...] | None:
-    """Return what only the larger model estimates; None where it is another model."""
+def _spreads(smaller: Structure, larger: Structure) -> tuple[str, ...]:
+    """Return the spreads that only the larger structure has."""
+    between = [name for name in _varying(larger) if name not in _varying(smaller)]
+    lots = [name for name in _of_lots(larger) if name not in _of_lots(smaller)]
+    return (
+        *(f"the spread of {name}" for name in between),
+        *(f"the spread of {name} between lots" for name in lots),
+    )
+
+
+def _varying(structure: Structure) -> list[str]:
+    """Return the parameters that differ between patients by chance."""
+    return [structure.names[i] for i in np.flatnonzero(structure.varies)]
+
+
+def _of_lots(structure: Structure) -> list[str]:
+    """Return the parameters in which lots differ."""
+    places = structure.lots.places if structure.lots else ()
+    return [structure.names[i] for i in places]
+
+
+def _frees(smaller: Model, larger: Model) -> bool:
+    """Whether a model is another one with some parameters fixed."""
     for part in ("equations", "covariates", "infusions"):
         if getattr(smaller, part) != getattr(larger, part):
-            return None
+            return False
     if _curves(smaller) != _curves(larger) or [*smaller.parameters] != [
         *larger.parameters
     ]:
-        return None
-    freed = []
-    for name, row in smaller.parameters.items():
-        other = larger.parameters[name]
-        if row.scale != other.scale or (other.fixed and not row.fixed):
-            return None
-        if row.fixed and other.fixed and row.value != other.value:
-            return None
-        if row.fixed and not other.fixed:
-            freed.append(name)
-    return tuple(freed)
+        return False
+    pairs = zip(smaller.parameters.values(), larger.parameters.values(), strict=True)
+    return all(_frees_or_keeps(row, other) for row, other in pairs)
+
+
+def _frees_or_keeps(row: Parameter, other: Parameter) -> bool:
+    """Whether a parameter is another one, or that fixed."""
+    if row.scale != other.scale:
+        return False
+    if other.fixed:
+        return row.fixed and row.value == other.value
+    return True
 
 
 def _curves(model: Model) -> Mapping[str, object]:
@@ -150,7 +172,9 @@ def _same(one: ResidualError, other: ResidualError) -> bool:
 
 
 def _within(smaller: Structure, larger: Structure) -> bool:
-    """Whether all effects and correlations of a structure are in another."""
+    """Whether all effects, correlations and lots of a structure are in another."""
+    if not _lots_within(smaller, larger):
+        return False
     rows = [larger.names.index(name) for name in smaller.names]
     if (smaller.correlated & ~larger.correlated[np.ix_(rows, rows)]).any():
         return False
@@ -164,3 +188,11 @@ def _within(smaller: Structure, larger: Structure) -> bool:
         )
         for name in effects
     )
+
+
+def _lots_within(smaller: Structure, larger: Structure) -> bool:
+    """Whether lots differ in nothing in which they do not in another structure."""
+    if not smaller.lots or not larger.lots:
+        return not smaller.lots
+    same = np.array_equal(smaller.lots.of, larger.lots.of)
+    return same and {*_of_lots(smaller)} <= {*_of_lots(larger)}

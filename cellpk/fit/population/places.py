@@ -8,18 +8,16 @@ from numpy.typing import NDArray
 from cellpk.errors import FitError
 from cellpk.fit.modes import Aim, descend
 from cellpk.fit.population.conditional import aim_at
-from cellpk.fit.population.layout import Layout
 from cellpk.fit.population.state import Sampled, State
+from cellpk.fit.population.structure import Structure
 from cellpk.fit.population.switching import moving, nodes_along
 
 Array = NDArray[np.float64]
 
-KINDS = ("beta", "log_sd", "correlation", "error", "never")
-"""Kinds of estimates that Laplace's approximation knows."""
-
 STARTS = 12
 """Starts from which each patient's mode is sought."""
 
+_OTHER = "Fit by method='saem': its -2 log L, in fit.criteria, is no approximation."
 _ELSEWHERE = 4  # starts besides the expectation, at nodes
 _FAR = 0.7  # SDs between patients
 _LIGHT, _LIGHTER = 1e-3, 1e-6
@@ -79,7 +77,7 @@ def places_at(sampled: Sampled, state: State, *, rng: np.random.Generator) -> Pl
     ------
     FitError
         Where two parameters or more move switches of the model, one does not vary, or
-        there are estimates of another kind than ``KINDS``.
+        lots differ.
 
     Examples
     --------
@@ -90,7 +88,7 @@ def places_at(sampled: Sampled, state: State, *, rng: np.random.Generator) -> Pl
     >>> places_at(sampled, start, rng=np.random.default_rng(1)).held.tolist()
     [False, True, False, False, False, False]
     """
-    _refuse(Layout(sampled.structure, state))
+    _refuse(sampled.structure)
     aim = aim_at(sampled, state)
     movers = moving(aim.data.model)
     size = aim.mean.shape[-1]
@@ -99,7 +97,7 @@ def places_at(sampled: Sampled, state: State, *, rng: np.random.Generator) -> Pl
         raise FitError(
             f"{names} move switches of {aim.data.model.name}: corners of the "
             "likelihood lie along both, where Laplace's approximation does not hold",
-            todo="Use method='saem'.",
+            todo=_OTHER,
         )
     away = _FAR * aim.reach * rng.standard_normal((STARTS, *aim.mean.shape))
     if not movers:
@@ -107,21 +105,18 @@ def places_at(sampled: Sampled, state: State, *, rng: np.random.Generator) -> Pl
         widths = np.zeros((1, len(aim.mean)))
         return Places(ends.best[None], np.zeros(size, bool), widths)
     held = np.arange(size) == movers[0]
-    return _along(aim_at(sampled, state, held), held, away)
+    return _along(aim_at(sampled, state, held=held), held, away)
 
 
-def _refuse(layout: Layout) -> None:
+def _refuse(structure: Structure) -> None:
     """Refuse what the approximation does not know: a patient is one normal vector."""
     words = {
-        "donor lots": layout.structure.lots is None,
-        "parameters without a spread between patients": layout.structure.varies.all(),
-        "other estimates": {*layout.parts()} <= {*KINDS, "log_lot_sd"},
+        "donor lots": structure.lots is None,
+        "parameters without a spread between patients": structure.varies.all(),
     }
     for found, none in words.items():
         if not none:
-            raise FitError(
-                f"Laplace's method does not know of {found}", todo="Use method='saem'."
-            )
+            raise FitError(f"Laplace's method does not know of {found}", todo=_OTHER)
 
 
 def _along(aim: Aim, held: NDArray[np.bool_], away: Array) -> Places:

@@ -100,12 +100,13 @@ def maximum(
     """
     chance = {"rng": rng, "draws": draws}
     best = _rounds(sampled, course, **chance)
-    flat = np.sqrt(np.diag(best.state.omega)) < _FLAT
+    sizes = sampled.structure.sizes
+    flat = np.sqrt(np.diag(best.state.omega)) < _FLAT * sizes
     flat &= sampled.structure.varies
     if not flat.any():
         return best
     # A spread near 0 may be a trap: little there tells which way is up.
-    lifted = np.diag(np.where(flat, _LIFTED**2, 0.0))
+    lifted = np.diag(np.where(flat, (_LIFTED * sizes) ** 2, 0.0))
     state = best.state
     omega = np.where(flat[:, None] | flat, 0.0, state.omega) + lifted
     mean, covariance = best.importance.moments(state)

@@ -46,7 +46,8 @@ class PopulationFit(Saveable):
     data : FitData
         To which samples; whom they are of, and what was assumed of units.
     asked : mapping of str
-        The other arguments of the fit: ``assays``, ``covariates``, ``correlations``.
+        The other arguments of the fit: ``assays``, ``covariates``, ``correlations``,
+        ``without_spread``, ``lots``, and ``steps`` as a mapping.
     method : str
         How: a key of ``METHODS``.
     seed : int
@@ -82,9 +83,10 @@ class PopulationFit(Saveable):
     def table(self) -> pd.DataFrame:
         """One row per estimate.
 
-        ``parameter``; ``kind`` (typical value, covariate effect, residual error,
-        share, spread between lots); ``value`` in ``unit``, with ``low`` and ``high`` of
-        its 95% Wald interval (Student's t), symmetric on the parameter's own scale;
+        ``parameter``; ``kind`` (typical value, covariate effect, correlation, residual
+        error, share, spread between lots); ``value`` in ``unit``, with ``low`` and
+        ``high`` of its 95% Wald interval (Student's t), symmetric on the parameter's
+        own scale, of a correlation on Fisher's;
         ``rse`` (%). Of typical values: ``iiv_sd`` (SD between patients on that scale),
         ``iiv_var``, ``iiv_cv`` (%; of a log-normal parameter, else NaN), ``iiv_rse``
         (%) and ``shrinkage`` (%: of the SD of the means of patients who expanded). Of
@@ -100,8 +102,9 @@ class PopulationFit(Saveable):
 
         ``patient``; per parameter its mean, given her samples, carried back to the
         natural scale (``NAME``), its SD on the parameter's own scale (``NAME_sd``) and
-        its most probable value together with the others, the conditional mode
-        (``NAME_mode``); ``expanded``, the chance that her cells expanded at all.
+        its most probable value together with the others, the conditional mode, given
+        what her lot adds (``NAME_mode``); ``expanded``, the chance that her cells
+        expanded at all.
         """
         known = self.posteriors
         mean, covariance = known.mean, known.covariance
@@ -124,7 +127,7 @@ class PopulationFit(Saveable):
         """
         known = self.posteriors
         starts = np.concatenate([known.mean[None], known.draws[:_STARTS]])
-        return modes_at(self._sampled, self.estimates.state, starts)
+        return modes_at(self._sampled, self.estimates.state, starts, mean=self.expected)
 
     @property
     def laplace_deviance(self) -> float:
@@ -133,7 +136,8 @@ class PopulationFit(Saveable):
         Raises
         ------
         FitError
-            Where two parameters or more move switches of the model.
+            Where two parameters or more move switches of the model, one has no spread
+            between patients, or lots differ.
         """
         state = self.estimates.state
         rng = np.random.default_rng([self.seed, 3])
@@ -275,9 +279,10 @@ class PopulationFit(Saveable):
         lots = self.estimates.layout.structure.lots
         if lots is None or len(lots.names) > FEW:
             return ()
+        differ = " and ".join(self.model.free[place] for place in lots.places)
         return (
-            f"the spread between lots rests on {len(lots.names)} lots: its interval "
-            "says little",
+            f"the spread between lots and the typical value of {differ} rest on "
+            f"{len(lots.names)} lots: their intervals are rough",
         )
 
     @property

@@ -6,14 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellpk.fit.population.joint import JointErrors
-from cellpk.model.parameters import SCALES
+from cellpk.fit.population.structure import Structure
+from cellpk.model.parameters import SCALES, Scale
 
 if TYPE_CHECKING:
     from cellpk.fit.population.result import PopulationFit
 
 Array = NDArray[np.float64]
 
-_MIDDLE_AND_ENDS = np.array([0.0, -1.0, 1.0])
+FISHER = Scale(np.arctanh, np.tanh, lambda r: 1 - r * r, lambda r: abs(r) < 1)
+"""The scale on which correlations have symmetric intervals (Fisher RA. Metron
+1921;1:3-32)."""
 
 
 def estimated_rows(fit: "PopulationFit") -> list[dict[str, object]]:
@@ -29,7 +32,33 @@ def estimated_rows(fit: "PopulationFit") -> list[dict[str, object]]:
     >>> callable(estimated_rows)            # see PopulationFit.table
     True
     """
-    return [*_typical(fit), *_others(fit)]
+    return [
+        *_typical(fit),
+        *_effects(fit),
+        *_correlations(fit),
+        *_residual_errors(fit),
+        *_share(fit),
+        *_between_lots(fit),
+    ]
+
+
+def units_of_spread(fit: "PopulationFit") -> dict[str, str]:
+    """Return the units of differences on the parameters' own scales.
+
+    Parameters
+    ----------
+    fit : PopulationFit
+        The fit.
+
+    Examples
+    --------
+    >>> callable(units_of_spread)           # logs and logits have none: "1"
+    True
+    """
+    return {
+        name: fit.units[name] if fit.model.parameters[name].scale == "identity" else "1"
+        for name in fit.model.free
+    }
 
 
 def _typical(fit: "PopulationFit") -> list[dict[str, object]]:
@@ -38,25 +67,19 @@ def _typical(fit: "PopulationFit") -> list[dict[str, object]]:
     varies = layout.structure.varies
     spread_errors = np.full(varies.size, np.nan)
     spread_errors[varies] = errors[where["log_sd"]]
-    # A spread at its bound is a number of ours, and none of the samples.
     told = ~varies | np.isfinite(spread_errors)
     spread = np.where(told, np.sqrt(np.diag(state.omega)), np.nan)
     shrinkage = _shrinkage(fit, spread)
-    reach, rows = fit.estimates.quantile * _MIDDLE_AND_ENDS, []
+    rows = []
     for i, name in enumerate(fit.model.free):
         row = fit.model.parameters[name]
-        ends = state.beta[i] + reach * errors[i]
-        scale = SCALES[row.scale]
-        value, low, high = np.asarray(scale.back(ends), float)
+        found = _row(fit, i, "typical value", scale=SCALES[row.scale])
         rows.append(
-            {
-                "parameter": name,
-                "kind": "typical value",
-                "value": value,
-                "unit": fit.units.get(name, row.unit),
-                "rse": 100 * errors[i] * abs(float(scale.slope(value)) / value),
-                "low": low,
-                "high": high,
+            found
+            | {
+                # What no sample tells is a number of ours, as a spread at its bound.
+                "value": found["value"] if np.isfinite(errors[i]) else np.nan,
+                "unit": fit.units[name],
                 "iiv_sd": spread[i],
                 "iiv_var": spread[i] ** 2,
                 "iiv_cv": 100 * np.sqrt(np.expm1(spread[i] ** 2))
@@ -83,54 +106,78 @@ def _shrinkage(fit: "PopulationFit", spread: Array) -> Array:
         return 100 * (1 - np.sqrt(variance) / spread)
 
 
-def _others(fit: "PopulationFit") -> list[dict[str, object]]:
-    layout, errors = fit.estimates.layout, fit.estimates.standard_errors
-    state, where = layout.state, layout.parts()
-    ends, rows = fit.estimates.quantile * _MIDDLE_AND_ENDS[1:], []
-    size = len(layout.structure.names)
-    for i, name in enumerate(layout.structure.coefficients[size:], size):
-        value, error = state.beta[i], errors[i]
-        found = _row(name, "covariate effect", value, error)
-        rows.append(found | _between(value + ends * error))
-    own = state.errors
-    assert isinstance(own, JointErrors)
-    units = own.units([one.unit for one in fit.data.series])
-    logs = zip(own.names, own.logs, errors[where["error"]], units, strict=True)
-    for name, log, error, unit in logs:
-        found = _row(name, "residual error", np.exp(log), np.exp(log) * error)
-        found |= {"unit": unit} | _between(np.exp(log + ends * error))
-        rows.append(found)
-    if state.never:
-        (error,) = errors[where["never"]]
-        logit = np.log(state.never / (1 - state.never))
-        spread = state.never * (1 - state.never) * error
-        found = _row("never_expanded", "share", state.never, spread)
-        rows.append(found | _between(1 / (1 + np.exp(-(logit + ends * error)))))
-    return rows + _between_lots(fit)
+def _effects(fit: "PopulationFit") -> list[dict[str, object]]:
+    structure, units = fit.estimates.layout.structure, units_of_spread(fit)
+    return [
+        _row(fit, i, "covariate effect") | {"unit": units[_moved(structure, i)]}
+        for i in range(len(structure.names), len(structure.coefficients))
+    ]
+
+
+def _moved(structure: Structure, coefficient: int) -> str:
+    """Return the parameter that a coefficient moves."""
+    moved = structure.design[..., coefficient].any(0)
+    return structure.names[int(moved.argmax())]
+
+
+def _correlations(fit: "PopulationFit") -> list[dict[str, object]]:
+    return [
+        _row(fit, i, "correlation", scale=FISHER) for i in _places(fit, "correlation")
+    ]
+
+
+def _residual_errors(fit: "PopulationFit") -> list[dict[str, object]]:
+    errors = fit.estimates.state.errors
+    assert isinstance(errors, JointErrors)
+    units = errors.units([one.unit for one in fit.data.series])
+    return [
+        _row(fit, i, "residual error", scale=SCALES["log"]) | {"unit": unit}
+        for i, unit in zip(_places(fit, "error"), units, strict=True)
+    ]
+
+
+def _share(fit: "PopulationFit") -> list[dict[str, object]]:
+    return [
+        _row(fit, i, "share", scale=SCALES["logit"]) | {"parameter": "never_expanded"}
+        for i in _places(fit, "never")
+    ]
 
 
 def _between_lots(fit: "PopulationFit") -> list[dict[str, object]]:
-    layout = fit.estimates.layout
-    errors = fit.estimates.standard_errors[layout.parts()["log_lot_sd"]]
-    rows = []
-    for name, sd, error in zip(
-        layout.lot_names, layout.state.lot_sd, errors, strict=True
-    ):
-        found = _row(name, "spread between lots", sd, sd * error)
-        ends = fit.estimates.quantile * _MIDDLE_AND_ENDS[1:]
-        rows.append(found | _between(sd * np.exp(ends * error)))
-    return rows
+    structure, units = fit.estimates.layout.structure, units_of_spread(fit)
+    places = structure.lots.places if structure.lots else ()
+    return [
+        _row(fit, i, "spread between lots", scale=SCALES["log"])
+        | {"unit": units[structure.names[place]]}
+        for i, place in zip(_places(fit, "log_lot_sd"), places, strict=True)
+    ]
 
 
-def _row(name: str, kind: str, value: float, error: float) -> dict[str, object]:
+def _places(fit: "PopulationFit", part: str) -> range:
+    """Return where estimates of a kind stand in the vector of all."""
+    where = fit.estimates.layout.parts()[part]
+    return range(where.start, where.stop)
+
+
+def _row(
+    fit: "PopulationFit", place: int, kind: str, *, scale: Scale = SCALES["identity"]
+) -> dict[str, object]:
+    """Return a row of the estimate at a place, whose interval is even on a scale."""
+    estimates, layout = fit.estimates, fit.estimates.layout
+    number, error = layout.vector()[place], estimates.standard_errors[place]
+    if scale is FISHER:  # a correlation stands in the vector as it is
+        number, error = FISHER.forward(number), error / FISHER.slope(number)
+    reach = estimates.quantiles[place] * error
+    ends = np.array([number, number - reach, number + reach])
+    value, low, high = np.asarray(scale.back(ends), float)
+    with np.errstate(divide="ignore"):
+        rse = 100 * error * np.abs(scale.slope(value) / value)
     return {
-        "parameter": name,
+        "parameter": layout.names[place],
         "kind": kind,
-        "value": float(value),
+        "value": value,
         "unit": "1",
-        "rse": 100 * error / abs(value),
+        "rse": rse,
+        "low": low,
+        "high": high,
     }
-
-
-def _between(ends: Array) -> dict[str, object]:
-    return {"low": float(ends[0]), "high": float(ends[1])}

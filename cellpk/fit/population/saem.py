@@ -17,14 +17,15 @@ from cellpk.fit.population.state import Sampled, State
 Array = NDArray[np.float64]
 
 NARROW = 0.1
-"""SD to which a parameter without spread is annealed during the search."""
+"""SD to which a parameter without spread is annealed during the search, in
+``Structure.sizes``, as the least SD between lots."""
 
 ANNEALED = 0.95
 """Most that a variance may shrink to in a step of the first half of the search."""
 
 _MOST = 0.5
 _FEW = 1e-3
-_THIN = 0.01  # least SD between lots
+_THIN = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +122,8 @@ def _maximised(chains: Chains, state: State, *, gain: float, free: bool) -> Stat
         omega = np.diag(np.maximum(np.diag(omega), least))
         step = np.maximum(step, np.log(ANNEALED))
     shared = ~structure.varies
-    before = np.diag(state.omega)[shared]
-    omega[shared, shared] = np.maximum(ANNEALED * before, NARROW**2)
+    before, least = np.diag(state.omega)[shared], NARROW * structure.sizes[shared]
+    omega[shared, shared] = np.maximum(ANNEALED * before, least**2)
     never = state.never
     if never:
         never = float(np.clip(1 - chains.expanded_share, _FEW, 1 - _FEW))
@@ -132,6 +133,7 @@ def _maximised(chains: Chains, state: State, *, gain: float, free: bool) -> Stat
     lot_sd = np.sqrt(chains.lot_square - chains.lot_mean**2)
     if structure.lots:
         beta[structure.lots.places] += chains.lot_mean
+        lot_sd = np.maximum(lot_sd, _THIN * structure.sizes[structure.lots.places])
     if not free:
         lot_sd = np.maximum(lot_sd, np.sqrt(ANNEALED) * state.lot_sd)
-    return State(beta, omega, errors, never, np.maximum(lot_sd, _THIN))
+    return State(beta, omega, errors, never, lot_sd)

@@ -9,8 +9,8 @@ import pandas as pd
 
 from cellpk.errors import DataError, FitError, Problem, nearest
 from cellpk.fit.population.chains import Steps
-from cellpk.fit.population.covariates import POWER
-from cellpk.fit.population.fit import fit_population
+from cellpk.fit.population.covariates import POWER, one_text
+from cellpk.fit.population.fit import check_seed, fit_population
 from cellpk.fit.population.result import PopulationFit
 from cellpk.fit.population.trial import Effect, Place, Trial, Trials
 from cellpk.model.model import Model
@@ -147,6 +147,7 @@ def covariate_search(
     0     1   forward      cmax       age   1
     """
     _check_levels(forward=forward, backward=backward)
+    check_seed(seed)
     if not isinstance(base, PopulationFit):
         base = fit_population(*base, steps=steps, seed=seed)
     effects = _effects(base, candidates)
@@ -154,10 +155,15 @@ def covariate_search(
     place = walk.forward(effects, forward)
     place = walk.backward(place, backward)
     if place.effects:
-        asked: dict[str, Any] = dict(base.asked)
+        asked: dict[str, Any] = dict(base.asked) | {"steps": steps}
         asked["covariates"] = walk.trials.covariates(place.effects)
         final = fit_population(
-            base.model, base.study, **asked, steps=steps, seed=seed, progress=progress
+            base.model,
+            base.study,
+            **asked,
+            method=base.method,
+            seed=seed,
+            progress=progress,
         )
     else:
         final = base
@@ -189,8 +195,7 @@ def _effects(
     problems = _unknown(candidates, names, "parameter")
     for parameter, wanted in candidates.items():
         if isinstance(wanted, str):
-            what, todo = f"{parameter} has one text", f"Give [{wanted!r}]."
-            problems.append(Problem(what, todo, value=wanted))
+            problems.append(one_text(parameter, wanted))
             continue
         plain = [covariate.removeprefix(POWER) for covariate in wanted]
         problems += _unknown(plain, columns, "covariate")

@@ -43,6 +43,8 @@ def under(found: Importance, structure: Structure) -> Importance:
     """
     other = copy(found)
     other.structure = structure
+    if not structure.varies.all():  # what is shared is filled in as it is estimated
+        other.theta = found.theta.copy()
     return other
 
 

@@ -24,6 +24,11 @@ class Errors(Protocol):
         """Their names, such as "qpcr sd"."""
         ...
 
+    @property
+    def ranges(self) -> Array:
+        """Least and largest logs that are sought, shape (2, k)."""
+        ...
+
     def with_logs(self, logs: Array) -> "Errors":
         """Return errors with other parameters."""
         ...

@@ -29,6 +29,10 @@ class Structure:
         between patients at all.
     lots : Lots, optional
         Which patients share a donor lot, and in which parameters lots differ.
+    size : ndarray, shape (p,), optional
+        How large a difference of each parameter is of note, on its transformed scale:
+        1 where not given, as suits a log or a logit; a parameter on its own scale is
+        measured by what is usual of it.
 
     Examples
     --------
@@ -42,6 +46,7 @@ class Structure:
     coefficients: tuple[str, ...]
     correlated: NDArray[np.bool_]
     lots: Lots | None = None
+    size: Array | None = None
 
     @classmethod
     def without_covariates(
@@ -77,6 +82,23 @@ class Structure:
     def shared(self) -> NDArray[np.bool_]:
         """Which coefficients act on parameters without spread only, shape (q,)."""
         return ~self.design[:, self.varies].any(axis=(0, 1))
+
+    @property
+    def sizes(self) -> Array:
+        """How large a difference of each parameter is of note, shape (p,)."""
+        return np.ones(len(self.names)) if self.size is None else self.size
+
+    @property
+    def coefficient_sizes(self) -> Array:
+        """The coefficients that move their parameter by as much, shape (q,)."""
+        moved = np.sqrt(np.square(self.design).mean(0))
+        return 1 / (moved / self.sizes[:, None]).sum(0)
+
+    def is_proper(self, omega: Array) -> bool:
+        """Say whether a matrix can be the covariance of what varies."""
+        varies = self.varies
+        alike = (omega / np.outer(self.sizes, self.sizes))[np.ix_(varies, varies)]
+        return bool(np.linalg.eigvalsh(alike)[0] > 0)
 
     def means(self, beta: Array) -> Array:
         """Return what the parameters of each patient are expected to be.
@@ -134,7 +156,6 @@ class Structure:
         total = second - cross - cross.T + expected.T @ expected
         omega = np.where(self.correlated, total / len(mean), 0.0)
         apart = np.diag(np.diag(omega))
-        own = np.ix_(self.varies, self.varies)
-        while np.linalg.eigvalsh(omega[own])[0] <= 0 and not np.allclose(omega, apart):
+        while not self.is_proper(omega) and not np.allclose(omega, apart):
             omega = (omega + apart) / 2  # pairs alone may contradict one another
         return omega

@@ -1,7 +1,7 @@
 """One test of a covariate: a fitted model with and without it, on shared draws."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -220,9 +220,6 @@ class Trials:
             structure = self._structure(effects)
         except DataError as error:
             return None, "; ".join(f"{x.what}. {x.todo}" for x in error.problems)
-        wrong = "" if inside else _undetermined(structure, effect)
-        if wrong:
-            return None, wrong
         found = under(place.found, structure)
         state = _carried(place.found.structure, place.state, structure)
         try:
@@ -276,12 +273,14 @@ class Trials:
         return np.random.default_rng([self.seed, 3, len(effects)])
 
     def _structure(self, effects: Sequence[Effect]) -> Structure:
-        return structure_with(
-            self.base.model.free,
+        base = self.base.estimates.layout.structure
+        made = structure_with(
+            base.names,
             self.people,
             self.covariates(effects),
-            correlated=self.base.estimates.layout.structure.correlated,
+            correlated=base.correlated,
         )
+        return replace(base, design=made.design, coefficients=made.coefficients)
 
 
 def _at_top(found: Importance, state: State) -> State:
@@ -294,7 +293,7 @@ def _carried(old: Structure, state: State, new: Structure) -> State:
     """Return estimates for another structure; new effects begin at 0."""
     values = dict(zip(old.coefficients, state.beta, strict=True))
     beta = np.array([values.get(name, 0.0) for name in new.coefficients])
-    return State(beta, state.omega, state.errors, state.never)
+    return replace(state, beta=beta)
 
 
 def _only_in(place: Place, smaller: Structure) -> tuple[float, ...]:
@@ -302,22 +301,3 @@ def _only_in(place: Place, smaller: Structure) -> tuple[float, ...]:
     names = place.found.structure.coefficients
     values = zip(names, place.state.beta, strict=True)
     return tuple(float(x) for name, x in values if name not in smaller.coefficients)
-
-
-def _undetermined(structure: Structure, effect: Effect) -> str:
-    """Say why an effect has no one value in these patients; empty where it has."""
-    design = structure.design[:, structure.names.index(effect.parameter), :]
-    used = design[:, np.abs(design).max(0) > 0]
-    varies = [
-        name
-        for name, column in zip(structure.coefficients, design.T, strict=True)
-        if name.endswith(f" on {effect.parameter}") and np.ptp(column) > 0
-    ]
-    plain = effect.covariate.removeprefix(POWER)
-    starts = f"{plain} ", f"{POWER}{plain} "
-    own = [name for name in varies if name.startswith(starts)]
-    if not own:
-        return "it is the same in all patients"
-    if np.linalg.matrix_rank(used) < used.shape[1]:
-        return f"it says nothing that the others of {effect.parameter} do not"
-    return ""

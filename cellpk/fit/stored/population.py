@@ -29,7 +29,10 @@ from cellpk.fit.population.result import PopulationFit
 from cellpk.fit.population.state import Errors, Sampled, State
 from cellpk.fit.store import Kind, register
 
-_SAID = ("moved", "at_bound", "untold", "apart", "deviance_error", "doubted")
+_SAID = (
+    *("moved", "at_bound", "untold", "apart", "drift", "deviance_error"),
+    "doubted",
+)
 """What stands of the estimates besides numbers and covariance."""
 
 _KNOWN = (
@@ -87,7 +90,8 @@ def restored(members: Members) -> PopulationFit:
     known = {n: array_of(x) for n, x in within(members, "patients").items()}
     model = model_of(within(members, "model"))
     study = study_of(within(members, "study"))
-    sampled, start = prepared(model, study, **said["asked"])
+    asked = {name: x for name, x in said["asked"].items() if name != "steps"}
+    sampled, start = prepared(model, study, **asked)
     _check_the_same(sampled, said)
     assert isinstance(sampled.data, JointData)
     state = State(

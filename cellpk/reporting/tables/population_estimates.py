@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 KINDS = {
     "typical value": "Typical values, and how patients differ",
     "covariate effect": "Effects of covariates",
+    "correlation": "Correlations between parameters",
     "spread between lots": "Spread between donor lots",
     "residual error": "Residual error",
     "share": "Patients whose cells never expanded",
@@ -83,7 +84,6 @@ def population(fit: "PopulationFit") -> Table:
         footnotes=(
             *_spread(fit),
             _criteria(fit),
-            *_correlated(fit),
             *(f"{line}." for line in shrinkage_warnings(fit)),
             *(f"{line[:1].upper()}{line[1:]}." for line in fit.data.notes),
             *doubted(fit),
@@ -159,13 +159,3 @@ def _criteria(fit: "PopulationFit") -> str:
         f"{len(fit.patients)} patients, {fit.n_samples} samples ({fit.n_below} of them "
         "by limits only)."
     )
-
-
-def _correlated(fit: "PopulationFit") -> tuple[str, ...]:
-    """Say the correlations that were estimated."""
-    layout, found = fit.estimates.layout, fit.correlations.to_numpy()
-    names = fit.model.free
-    said = [
-        f"{names[b]} and {names[a]} {fixed(found[a, b], 2)}" for a, b in layout.pairs
-    ]
-    return (f"Correlations between patients: {'; '.join(said)}.",) if said else ()
