@@ -253,3 +253,22 @@ def test_what_laplace_does_not_know_is_refused(asked, what):
     stein = ck.load_model("stein_2019_tisagenlecleucel")
     with pytest.raises(ck.FitError, match=f"does not know of {what}"):
         ck.fit_population(stein, ck.simulate_study(seed=1), method="laplace", **asked)
+
+
+def test_differences_stay_where_there_is_a_covariance(lines):
+    """A correlation of 0.98 in a step of 0.05: it is halved until both ends are one."""
+    sampled, state = lines
+    omega = np.array([[0.5, 0.98 * np.sqrt(0.002)], [0.98 * np.sqrt(0.002), 0.004]])
+    layout = Layout(sampled.structure, replace(state, omega=omega))
+    along = 0.05 * (
+        np.arange(layout.vector().size) == layout.parts()["correlation"].start
+    )
+    away, ends = layout.beside(along)
+    assert away.sum() == pytest.approx(0.0125)
+    for end in ends:
+        assert np.linalg.eigvalsh(end.omega)[0] > 0
+
+
+def test_some_of_the_samples_are_worked_out_as_closely_as_all(lines):
+    data = replace(lines[0].data, tolerance=1e-3)
+    assert data.of(np.array([2, 0])).tolerance == 1e-3

@@ -1,4 +1,4 @@
-"""Whether the estimates of a stochastic search still moved in one direction at its end."""
+"""Whether a stochastic search still moved in one direction while it averaged."""
 
 import numpy as np
 from numpy.typing import NDArray

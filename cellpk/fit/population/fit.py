@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from cellpk.fit.population.layout import Layout
 from cellpk.fit.population.lots import Lots, lots_of
 from cellpk.fit.population.polish import Maximum, maximum
 from cellpk.fit.population.posteriors import posteriors_of
-from cellpk.fit.population.result import METHODS, PopulationFit
+from cellpk.fit.population.result import METHODS, Method, PopulationFit
 from cellpk.fit.population.saem import Course, saem
 from cellpk.fit.population.spread import Correlations, freed, which_vary
 from cellpk.fit.population.state import Sampled, State
@@ -31,7 +31,6 @@ from cellpk.study.study import Study
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int, str], Any]
-Method = Literal["saem", "laplace"]
 
 MANY = 90
 """Patients whose draws together make the likelihood smooth enough: fewer patients have
@@ -68,9 +67,9 @@ def fit_population(
     SAEM searches from several starts. From each end the likelihood, by importance
     sampling, is climbed to its maximum; the curvature at the highest gives the standard
     errors. A fit from one start only is doubted, as is one whose starts disagree or
-    whose SAEM still drifted while it averaged. Laplace's method (FOCE with interaction) climbs an approximation of the
-    likelihood instead; the likelihood itself is sampled at its end, and the fit is
-    doubted where its maximum is elsewhere.
+    whose SAEM still drifted while it averaged. Laplace's method (FOCE with interaction)
+    climbs an approximation of the likelihood instead; the likelihood itself is sampled
+    at its end, and the fit is doubted where its maximum is elsewhere.
 
     A sample below its limit enters by the probability to be there (M3), one between two
     limits or above one likewise. Where every sample of some patients is below its

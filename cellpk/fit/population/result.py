@@ -4,7 +4,7 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,10 @@ from cellpk.study.study import Study
 
 Array = NDArray[np.float64]
 
-METHODS = {"saem": "SAEM", "laplace": "Laplace"}
+Method = Literal["saem", "laplace"]
+"""How a population is fitted."""
+
+METHODS: Mapping[Method, str] = {"saem": "SAEM", "laplace": "Laplace"}
 """How methods are called in sentences."""
 
 _STARTS = 8
@@ -48,8 +51,8 @@ class PopulationFit(Saveable):
     asked : mapping of str
         The other arguments of the fit: ``assays``, ``covariates``, ``correlations``,
         ``without_spread``, ``lots``, and ``steps`` as a mapping.
-    method : str
-        How: a key of ``METHODS``.
+    method : {"saem", "laplace"}
+        How.
     seed : int
         With which chance.
     units : mapping of str to str
@@ -72,7 +75,7 @@ class PopulationFit(Saveable):
     study: Study
     data: FitData
     asked: Mapping[str, Any]
-    method: str
+    method: Method
     seed: int
     units: Mapping[str, str]
     estimates: Estimates
