@@ -12,7 +12,6 @@ from cellpk.fit.data import fit_data
 from cellpk.fit.population.chains import Chains, Steps
 from cellpk.fit.population.fit import prepared
 from cellpk.fit.population.importance import Importance
-from cellpk.fit.population.joint import JointErrors
 from cellpk.fit.population.laplace import approximated
 from cellpk.fit.population.layout import Layout
 from cellpk.fit.population.places import places_at
@@ -166,7 +165,7 @@ def test_its_slope_by_the_error_is_that_of_the_sampled_likelihood(mixed):
 def test_its_slope_by_the_error_is_that_of_laplace(mixed, values):
     sampled, state = mixed
     kind = "normal" if len(values) == 1 else "combined"
-    errors = JointErrors((ResidualError(kind, values),), ("qpcr",))
+    errors = replace(state.errors, parts=(ResidualError(kind, values),))
     state = replace(state, errors=errors)
     places = places_at(sampled, state, rng=np.random.default_rng(1))
     here = approximated(sampled, state, places)

@@ -103,6 +103,8 @@ def test_panels_of_a_population_fit_have_both_curves_and_name_the_class(fit, stu
     assert curves[["level", "typical", "low", "high"]].notna().to_numpy().all()
     with pytest.raises(ck.DataError, match=r"fits\(fits, study\)"):
         FIGS.fits("individual fits")
+    with pytest.raises(ck.DataError, match=r"there is no page 3.*Use 1 to 2"):
+        FIGS.fits(fit, page=3)
 
 
 def test_two_assays_have_a_figure_each(tmp_path):

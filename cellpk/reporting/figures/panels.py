@@ -158,15 +158,16 @@ def fits(
     >>> fits(result, study).title
     'CAR transgene by qPCR: individual fits, page 1 of 1'
     """
+    if study is None and not isinstance(fits, PopulationFit):
+        what = "individual fits are drawn with the samples of their study"
+        raise DataError(Problem(what, "Give it: fits(fits, study).", value=repr(fits)))
     if not 1 <= page <= max(1, pages(fits)):
         what = f"there is no page {page}"
         raise DataError(Problem(what, f"Use 1 to {pages(fits)}.", value=str(page)))
     if isinstance(fits, PopulationFit):
         shown = _of_population(fits, assay, page=page, until=until)
-    elif study is None:
-        what = "individual fits are drawn with the samples of their study"
-        raise DataError(Problem(what, "Give it: fits(fits, study).", value=repr(fits)))
     else:
+        assert study is not None
         shown = _of_individuals(fits, study, page=page, until=until)
     every = shown.samples
     simulated = shown.study.settings.study.simulated
