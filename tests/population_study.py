@@ -17,6 +17,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 import cellpk as ck
+from cellpk.fit.population.result import METHODS
 
 RICH = (1, 3, 5, 7, 10, 14, 21, 28, 60, 90, 180, 360)
 SPARSE = (2, 5, 9, 14, 28, 60, 90, 180)
@@ -98,16 +99,17 @@ def estimates_of(fit):
     return pd.DataFrame(rows, columns=["kind", "name", "truth", "estimate", "se"])
 
 
-def trial(case, seed, *, steps=None):
+def trial(case, seed, *, steps=None, method="saem"):
     """Simulate a trial, fit it, and return its estimates with what is doubted."""
     study = CASES[case].study(1000 + seed).study()
-    fit = ck.fit_population(model(CASES[case].model), study, steps=steps, seed=seed)
+    asked = {"steps": steps, "seed": seed, "method": method}
+    fit = ck.fit_population(model(CASES[case].model), study, **asked)
     below = (study.samples["state"] == "below").mean()
     said = {"case": case, "seed": seed, "below": below, "converged": fit.converged}
     return estimates_of(fit).assign(**said, doubts="; ".join(fit.doubts))
 
 
-def trials(case, replicates, *, steps=None, keep=None):
+def trials(case, replicates, *, keep=None, **asked):
     """Return the estimates of many trials; those in the folder are not fitted again."""
     frames = []
     for seed in range(replicates):
@@ -115,7 +117,7 @@ def trials(case, replicates, *, steps=None, keep=None):
         if path is not None and path.exists():
             frames.append(pd.read_csv(path, keep_default_na=False, na_values=["nan"]))
             continue
-        frames.append(trial(case, seed, steps=steps))
+        frames.append(trial(case, seed, **asked))
         if path is not None:
             frames[-1].to_csv(path, index=False, na_rep="nan")
     return pd.concat(frames, ignore_index=True)
@@ -222,6 +224,8 @@ def main():
     asked.add_argument("--replicates", type=int, default=100)
     asked.add_argument("--cases", nargs="+", default=list(CASES), choices=CASES)
     asked.add_argument("--keep", help="folder of trials that were fitted before")
+    methods = {"default": "saem", "choices": METHODS, "help": "how to fit"}
+    asked.add_argument("--method", **methods)
     asked.add_argument("--dropping", action="store_true", help="M3 against dropping")
     given = asked.parse_args()
     if given.dropping:
@@ -231,7 +235,8 @@ def main():
     if given.keep:
         Path(given.keep).mkdir(parents=True, exist_ok=True)
     for case in given.cases:
-        table = trials(case, given.replicates, keep=given.keep)
+        chosen = {"keep": given.keep, "method": given.method}
+        table = trials(case, given.replicates, **chosen)
         below = 100 * table["below"].mean()
         show(f"{case}: {below:.0f} % of the samples below the limit", recovery(table))
         sure = table[table["converged"]]

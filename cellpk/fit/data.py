@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from cellpk.fit.histories import Group, read_histories
+from cellpk.fit.histories import Group, joined, read_histories
 from cellpk.fit.residual_error import ResidualError, error_of, gradients, log_likelihood
 from cellpk.fit.series import Found, Series, read_series
 from cellpk.model.levels import Levels
@@ -281,7 +281,7 @@ class FitData:
             )
             for group in self.groups
         ]
-        return found[0] if len(found) == 1 else _joined(found, self.groups)
+        return found[0] if len(found) == 1 else joined(found, self.groups)
 
     def __repr__(self) -> str:
         counts = ", ".join(
@@ -291,22 +291,6 @@ class FitData:
         below = int(self.all_below.sum())
         who = f"{len(self.patients)} patients" + (f" ({below} all below)" * (below > 0))
         return f"Data of {self.model.name}: {who}, {counts}"
-
-
-def _joined(parts: Sequence[Levels], groups: Sequence[Group]) -> Levels:
-    """Put the patients of groups back into their order."""
-    order = np.argsort(np.concatenate([group.rows for group in groups]))
-    log_level = np.concatenate([part.log_level for part in parts], axis=-2)[
-        ..., order, :
-    ]
-    wide = [part.gradient for part in parts if part.gradient is not None]
-    gradient = np.concatenate(wide, axis=-3)[..., order, :, :] if wide else None
-    lead = log_level.shape[:-2]
-    reasons = np.concatenate(
-        [np.array(part.reasons, dtype=object).reshape(*lead, -1) for part in parts],
-        axis=-1,
-    )
-    return Levels(log_level, gradient, tuple(reasons[..., order].ravel()))
 
 
 def fit_data(

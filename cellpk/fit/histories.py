@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cellpk.errors import DataError, Problem, nearest
 from cellpk.model.inputs import Inputs
+from cellpk.model.levels import Levels
 from cellpk.model.model import Model
 from cellpk.model.rows import Covariate
 from cellpk.study.study import Study
@@ -59,6 +60,36 @@ class Group:
             for name, value in self.inputs.fixed().items()
         }
         return Group(here, replace(self.inputs, values=values))
+
+
+def joined(parts: Sequence[Levels], groups: Sequence[Group]) -> Levels:
+    """Put the patients of groups back into their order.
+
+    Parameters
+    ----------
+    parts : sequence of Levels
+        Of each group, patients along the last axis but one of the levels.
+    groups : sequence of Group
+        Who they are.
+
+    Examples
+    --------
+    >>> last, first = Group(np.array([1]), Inputs()), Group(np.array([0]), Inputs())
+    >>> parts = [Levels(np.array([[x]]), None, (None,)) for x in (7.0, 3.0)]
+    >>> joined(parts, [last, first]).log_level.ravel()
+    array([3., 7.])
+    """
+    order = np.argsort(np.concatenate([group.rows for group in groups]))
+    every = np.concatenate([part.log_level for part in parts], axis=-2)
+    log_level = every[..., order, :]
+    wide = [part.gradient for part in parts if part.gradient is not None]
+    gradient = np.concatenate(wide, axis=-3)[..., order, :, :] if wide else None
+    lead = log_level.shape[:-2]
+    reasons = np.concatenate(
+        [np.array(part.reasons, dtype=object).reshape(*lead, -1) for part in parts],
+        axis=-1,
+    )
+    return Levels(log_level, gradient, tuple(reasons[..., order].ravel()))
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,7 +48,7 @@ class Steps:
     """
 
     starts: int = 2
-    search: int = 200
+    search: int = 150
     average: int = 100
     prior: int = 2
     single: int = 2

@@ -50,7 +50,9 @@ def drift(trace: Array, layout: Layout, errors: Array) -> float:
     numbers = numbers[:, shown]
     numbers[:, size:] = np.log(numbers[:, size:])
     half = len(numbers) // 2
+    if not half:
+        return 0.0
     away = numbers[half:].mean(0) - numbers[:half].mean(0)
     z = away / np.concatenate([errors[where[kind]] for kind in kinds])
     z = z[np.isfinite(z)]
-    return float(np.sqrt(np.mean(np.square(z)))) if half and z.size else 0.0
+    return float(np.sqrt(np.mean(np.square(z)))) if z.size else 0.0
