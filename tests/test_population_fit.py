@@ -1,5 +1,7 @@
 """Population fits of models with known truth: estimates, classes, covariates."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -99,6 +101,16 @@ def test_the_spread_is_stated_as_sd_variance_and_cv(fit):
     assert row["iiv_var"] == pytest.approx(row["iiv_sd"] ** 2)
     expected = 100 * np.sqrt(np.exp(row["iiv_sd"] ** 2) - 1)
     assert row["iiv_cv"] == pytest.approx(expected)
+
+
+def test_what_is_not_told_has_neither_a_value_nor_a_spread(fit):
+    estimates = replace(fit.estimates, untold=(5,))
+    table = replace(fit, estimates=estimates).table.set_index("parameter")
+    numbers = ["value", "rse", "iiv_sd", "iiv_var", "iiv_cv", "iiv_rse", "shrinkage"]
+    assert table.loc["beta", numbers].isna().all()
+    pd.testing.assert_frame_equal(
+        table.drop(index="beta"), fit.table.set_index("parameter").drop(index="beta")
+    )
 
 
 def test_a_covariate_that_acts_is_found_and_one_that_does_not_is_near_zero(stein):

@@ -67,7 +67,9 @@ def _typical(fit: "PopulationFit") -> list[dict[str, object]]:
     varies = layout.structure.varies
     spread_errors = np.full(varies.size, np.nan)
     spread_errors[varies] = errors[where["log_sd"]]
-    told = ~varies | np.isfinite(spread_errors)
+    # About what is not told, nothing is told of how patients differ either.
+    told = ~varies | np.isfinite(spread_errors) & np.isfinite(errors[: varies.size])
+    spread_errors[~told] = np.nan
     spread = np.where(told, np.sqrt(np.diag(state.omega)), np.nan)
     shrinkage = _shrinkage(fit, spread)
     rows = []
