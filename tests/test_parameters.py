@@ -146,3 +146,9 @@ def test_a_covariate_is_no_parameter_and_the_error_says_how_to_give_it(space):
     known = ParameterSpace("m", space.parameters, covariates=covariates)
     with pytest.raises(ModelError, match=r"covariates=\{'weight': \.\.\.\}"):
         known.with_values(weight=80)
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_what_is_not_known_is_not_known_on_any_scale(name):
+    """NumPy's logaddexp warns of NaN, and a warning is an error here."""
+    assert np.isnan(SCALES[name].back(np.array([np.nan]))).all()

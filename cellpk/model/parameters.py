@@ -33,11 +33,17 @@ class Scale:
     legal: Callable[[float], bool]
 
 
+def _share(logit: Any) -> Any:
+    """Return a share from its log odds; NaN, which NumPy would warn of, from NaN."""
+    with np.errstate(invalid="ignore"):
+        return np.exp(-np.logaddexp(0.0, -logit))
+
+
 SCALES: Mapping[str, Scale] = {
     "log": Scale(np.log, np.exp, np.asarray, lambda x: 0 < x < np.inf),
     "logit": Scale(
         lambda x: np.log(x) - np.log1p(-x),
-        lambda theta: np.exp(-np.logaddexp(0.0, -theta)),
+        _share,
         lambda x: x * (1 - x),
         lambda x: 0 < x < 1,
     ),
