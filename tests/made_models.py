@@ -1,5 +1,7 @@
 """Models made for tests: what follows from them can be written down by hand."""
 
+import cellpk as ck
+
 DECLINE = """
 title  = "Exponential decline"
 source = "Made for tests"
@@ -46,3 +48,35 @@ unit  = "cells"
 qpcr = { is = "E", unit = "copies/ug", error = "unpublished" }
 """
 """Of e cells at first come e/(1 - e*r*t), and past day 1/(e*r) there is no solution."""
+
+_FALL = """
+title = "A fall from a peak: the log level is a line in time"
+source = "ours"
+time = "day"
+equations = '''
+dE/dt = -rate*E
+E(0) = peak
+'''
+solution = '''
+E = peak*exp(-rate*t)
+'''
+[parameters]
+peak = { unit = "copies/ug", PEAK }
+rate = { unit = "1/day", RATE }
+[observed]
+qpcr = { is = "E", unit = "copies/ug", ERROR }
+"""
+
+
+def fall(
+    folder,
+    *,
+    peak="value = 5000, iiv_sd = 0.8",
+    rate='value = 0.15, iiv_sd = 0.05, scale = "identity"',
+    error='error = "lognormal", sd = 0.3',
+):
+    """Load a model of a fall from a peak, with what is said of its numbers."""
+    text = _FALL.replace("PEAK", peak).replace("RATE", rate).replace("ERROR", error)
+    path = folder / "fall.toml"
+    path.write_text(text, encoding="utf-8")
+    return ck.load_model(path)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from made_models import fall
 from scipy.stats import multivariate_normal
 
 import cellpk as ck
@@ -26,30 +27,10 @@ STEIN = ck.load_model("stein_2019_tisagenlecleucel")
 SMOOTH = ck.load_model("stein_2019_smooth_peak")
 QUICK = Steps(starts=1, draws=400)
 
-LINE = """
-title = "A log level that is a line in time"
-source = "made for the tests"
-time = "day"
-equations = '''
-dE/dt = -rate*E
-E(0) = peak
-'''
-solution = '''
-E = peak*exp(-rate*t)
-'''
-[parameters]
-peak = { value = 5000, unit = "copies/ug", iiv_sd = 0.8 }
-rate = { value = 0.15, unit = "1/day", iiv_sd = 0.05, scale = "identity" }
-[observed]
-qpcr = { is = "E", unit = "copies/ug", error = "lognormal", sd = 0.3 }
-"""
-
 
 @pytest.fixture(scope="module")
 def line(tmp_path_factory):
-    path = tmp_path_factory.mktemp("models") / "line.toml"
-    path.write_text(LINE, encoding="utf-8")
-    return ck.load_model(path)
+    return fall(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from linear_population import NAMES, Sd, lines
 from lotted_trial import trial
+from made_models import fall
 from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 from scipy.stats import t as student
@@ -191,31 +192,14 @@ def test_lots_of_stein_patients_come_back_and_are_kept_in_a_file(stein, tmp_path
     pd.testing.assert_frame_equal(again.lots, fit.lots, check_exact=True)
 
 
-LINE = """
-title = "A line of log levels"
-source = "ours"
-time = "day"
-equations = '''
-dE/dt = -rate*E
-E(0) = peak
-'''
-solution = '''
-E = peak*exp(-rate*t)
-'''
-[parameters]
-peak = { value = 5000, unit = "copies/ug", iiv_sd = 0.7 }
-rate = { value = 0.15, unit = "1/day", iiv_sd = 0.05, scale = "identity" }
-[observed]
-qpcr = { is = "E", unit = "copies/ug", error = "lognormal", sd = 1.0 }
-"""
-
-
 @pytest.fixture(scope="module")
 def line(tmp_path_factory):
     """The fit of patients of six lots whose log levels are linear in parameters."""
-    path = tmp_path_factory.mktemp("own") / "line.toml"
-    path.write_text(LINE, encoding="utf-8")
-    model = ck.load_model(path)
+    said = {
+        "peak": "value = 5000, iiv_sd = 0.7",
+        "error": 'error = "lognormal", sd = 1.0',
+    }
+    model = fall(tmp_path_factory.mktemp("own"), **said)
     study = model.simulate(36, design=ck.Design([1, 8]), seed=2).study()
     samples, lot = study.samples, np.arange(36) % 6
     who = study.patients["patient"]

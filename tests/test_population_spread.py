@@ -2,30 +2,13 @@
 
 import numpy as np
 import pytest
+from made_models import fall
 
 import cellpk as ck
 from cellpk.fit.population.chains import Steps
 
 DAYS = [1, 3, 5, 7, 10, 14, 21, 28, 60, 90, 180, 360]
 QUICK = Steps(starts=1, search=150, average=80, draws=600)
-
-FALL = """
-title = "A fall to a floor"
-source = "ours"
-time = "day"
-equations = '''
-dE/dt = -rate*E
-E(0) = peak
-'''
-solution = '''
-E = peak*exp(-rate*t)
-'''
-[parameters]
-peak = { value = 5000, unit = "copies/ug", iiv_sd = 0.8 }
-rate = { value = 0.15, unit = "1/day", fixed = true, prior_sd = 0.3 }
-[observed]
-qpcr = { is = "E", unit = "copies/ug", error = "lognormal", sd = 0.3 }
-"""
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +45,7 @@ def test_a_spread_that_is_not_there_ends_at_its_bound_and_the_way_out_is_said(st
 
 
 def test_a_parameter_that_the_model_holds_fixed_is_estimated_on_demand(tmp_path):
-    (tmp_path / "fall.toml").write_text(FALL, encoding="utf-8")
-    model = ck.load_model(tmp_path / "fall.toml")
+    model = fall(tmp_path, rate="value = 0.15, fixed = true, prior_sd = 0.3")
     study = model.with_values(peak=5000).simulate(
         40, design=ck.Design([1, 3, 7, 14, 28], lloq=50.0), seed=4
     )

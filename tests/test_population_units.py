@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from made_models import fall
 
 import cellpk as ck
 from cellpk.fit.population.chains import Steps
@@ -10,30 +11,15 @@ from cellpk.fit.population.chains import Steps
 STEPS = Steps(search=120, average=60, draws=400)
 LOGNORMAL = 'error = "lognormal", sd = 0.3'
 
-FALL = """
-title = "A fall"
-source = "ours"
-time = "day"
-equations = '''
-dE/dt = -rate*E
-E(0) = peak
-'''
-solution = '''
-E = peak*exp(-rate*t)
-'''
-[parameters]
-peak = { value = 1e5, unit = "copies/ug", iiv_sd = 2e4, scale = "identity" }
-rate = { value = 0.2, unit = "1/day", iiv_sd = 0.04, scale = "identity" }
-[observed]
-qpcr = { is = "E", unit = "copies/ug", ERROR }
-"""
-
 
 def simulated(folder, error=LOGNORMAL, *, seed=1):
     """The model and a trial of 40 patients."""
-    path = folder / "fall.toml"
-    path.write_text(FALL.replace("ERROR", error), encoding="utf-8")
-    model = ck.load_model(path)
+    model = fall(
+        folder,
+        peak='value = 1e5, iiv_sd = 2e4, scale = "identity"',
+        rate='value = 0.2, iiv_sd = 0.04, scale = "identity"',
+        error=error,
+    )
     design = ck.Design([0.5, 1, 2, 4, 7, 10, 14], lloq=10.0)
     return model, model.simulate(40, design=design, seed=seed).study()
 
