@@ -3,6 +3,9 @@ from .errors import DataError as DataError
 from .errors import FitError as FitError
 from .errors import ModelError as ModelError
 from .errors import Problem as Problem
+from .fit.bayes.fit import fit_bayes as fit_bayes
+from .fit.bayes.prior_choice import Priors as Priors
+from .fit.bayes.sampling import Sampling as Sampling
 from .fit.choice import ModelChoice as ModelChoice
 from .fit.choice import choose_model as choose_model
 from .fit.classes import KineticClasses as KineticClasses

@@ -1,0 +1,1 @@
+"""Hierarchical Bayes: priors, a whitened posterior, its draws and their checks."""

@@ -1,0 +1,338 @@
+"""A model fitted to few or many patients by hierarchical Bayes: ``fit_bayes``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellpk.fit.bayes.density import PatientDensity
+from cellpk.fit.bayes.joint_model import blocks, joint_model
+from cellpk.fit.bayes.prior_choice import Priors
+from cellpk.fit.bayes.prior_draws import prior_draws
+from cellpk.fit.bayes.prior_numbers import PriorNumbers, prior_numbers
+from cellpk.fit.bayes.result import BayesFit
+from cellpk.fit.bayes.sampling import Chain, Progress, Sampling, sample_chains
+from cellpk.fit.bayes.start import Start, begin
+from cellpk.fit.bayes.tree import Shape, tree_of
+from cellpk.fit.bayes.whitening import Whitening, whitening
+from cellpk.fit.contents import json_bytes, model_members, study_members
+from cellpk.fit.population.fit import check_seed, prepared
+from cellpk.fit.population.joint import JointData, JointErrors
+from cellpk.fit.population.spread import Correlations
+from cellpk.fit.population.state import Sampled, State
+from cellpk.fit.prior import prior_for
+from cellpk.model.model import Model
+from cellpk.study.study import Study
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+Array = NDArray[np.float64]
+
+PRIOR_DRAWS = 4000
+"""Draws of the prior that are kept beside those of the posterior."""
+
+
+def fit_bayes(
+    model: Model,
+    study: Study,
+    *,
+    assays: str | Sequence[str] | Mapping[str, str] | None = None,
+    covariates: Mapping[str, Sequence[str]] | None = None,
+    correlations: Correlations = "none",
+    without_spread: Sequence[str] = (),
+    lots: Sequence[str] = (),
+    priors: Priors | None = None,
+    sampling: Sampling | None = None,
+    seed: int = 1,
+    progress: Progress | None = None,
+) -> BayesFit:
+    """Fit a model to all patients together, by hierarchical Bayes.
+
+    For any number of patients, from one on: what few of them cannot tell is told by the
+    priors, and the result says which estimates that are. A PyMC model, sampled by
+    nutpie from the maximum of the penalised likelihood; the parameters of each patient
+    are whitened by what her samples tell, so that it needs no tuning by hand.
+
+    A sample below its limit enters by the probability to be there (M3), one between two
+    limits or above one likewise. Where every sample of some patients is below its
+    limit, cells may never have expanded in them: they are a class of its own, which is
+    summed out.
+
+    Parameters
+    ----------
+    model : Model
+        What to fit; its published numbers are the priors.
+    study : Study
+        To whom.
+    assays, covariates, correlations, without_spread, lots
+        As for :func:`cellpk.fit_population`; groups of correlated parameters may not
+        overlap.
+    priors : Priors, optional
+        How much the literature counts, and what is given by hand.
+    sampling : Sampling, optional
+        How long, and where chains are kept.
+    seed : int
+        Chance.
+    progress : callable, optional
+        Called as ``progress(done, total, text)``.
+
+    Returns
+    -------
+    BayesFit
+        ``.table`` (estimates), ``.individuals``, ``.tree`` (ArviZ data), ``.doubts``.
+
+    Raises
+    ------
+    FitError, DataError
+        Where the data or the arguments allow no fit, with what to do.
+
+    References
+    ----------
+    Hoffman MD, Gelman A. J Mach Learn Res 2014;15:1593-1623 (NUTS). Beal SL. J
+    Pharmacokinet Pharmacodyn 2001;28:481-504 (M3).
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> from cellpk.fit.bayes.sampling import Sampling
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> study = stein.simulate(3, design=ck.Design([4, 7, 28]), seed=1).study()
+    >>> short = Sampling(chains=1, draws=20, tune=50)
+    >>> fit = fit_bayes(stein, study, sampling=short)
+    >>> fit.tree["posterior"]["theta"].dims
+    ('chain', 'draw', 'patient', 'parameter')
+    """
+    check_seed(seed)
+    choice, sampling = priors or Priors(), sampling or Sampling()
+    asked = {"covariates": covariates, "correlations": correlations}
+    asked |= {"without_spread": list(without_spread), "lots": list(lots)}
+    question = question_of(with_tails(model, choice), study, assays, asked, choice)
+    if progress is not None:
+        progress(0, 1, "searching where to begin")
+    begun = begun_at(question, seed)
+    chains = sampled_chains(begun, sampling, seed=seed, progress=progress)
+    shape = question.shape
+    prior = prior_draws(
+        question.priors,
+        shape.structure,
+        PRIOR_DRAWS,
+        never=shape.never,
+        rng=np.random.default_rng([seed, 6]),
+    )
+    return BayesFit(
+        model=shape.data.model,
+        study=study,
+        shape=shape,
+        asked=asked | {"assays": assays},
+        choice=choice,
+        priors=question.priors,
+        sampling=sampling,
+        seed=seed,
+        units=question.units,
+        tree=tree_of(shape, chains, question.priors, prior),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What is asked of which samples, with which priors.
+
+    Parameters
+    ----------
+    sampled : Sampled
+        Samples and structure.
+    first : State
+        The model's own numbers.
+    priors : PriorNumbers
+        Of everything that is estimated.
+    units : mapping of str to str
+        Unit of each parameter.
+    sha256 : str
+        Hash of all that the draws depend on, but for their seed and number.
+
+    Examples
+    --------
+    >>> sorted(Question.__annotations__)[:2]
+    ['first', 'priors']
+    """
+
+    sampled: Sampled
+    first: State
+    priors: PriorNumbers
+    units: Mapping[str, str]
+    sha256: str
+
+    @property
+    def shape(self) -> Shape:
+        """What is sampled of whom."""
+        assert isinstance(self.sampled.data, JointData)
+        assert isinstance(self.first.errors, JointErrors)
+        return Shape(
+            self.sampled.data.data,
+            self.sampled.structure,
+            self.first.errors,
+            bool(self.first.never),
+        )
+
+
+def with_tails(model: Model, choice: Priors) -> Model:
+    """Return the model with robust residuals where these are asked for.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> with_tails(stein, Priors(tails=4)).observed["qpcr"].error
+    'student'
+    """
+    if choice.tails is None:
+        return model
+    rows = {
+        name: replace(row, error="student", df=choice.tails)
+        if row.error in ("lognormal", "student")
+        else row
+        for name, row in model.observed.items()
+    }
+    return replace(model, observed=rows)
+
+
+def question_of(
+    model: Model,
+    study: Study,
+    assays: str | Sequence[str] | Mapping[str, str] | None,
+    asked: Mapping[str, Any],
+    choice: Priors,
+) -> Question:
+    """Return what is asked, once it can be."""
+    sampled, first = prepared(model, study, assays=assays, **asked)
+    blocks(sampled.structure)
+    assert isinstance(sampled.data, JointData)
+    data = sampled.data.data
+    never = bool(first.never)
+    numbers = prior_numbers(data, sampled.structure, choice, never=never)
+    table = prior_for(data).table
+    units = dict(zip(table["parameter"], table["unit"], strict=True))
+    digest = sha256(json_bytes({**asked, "assays": assays}))
+    digest.update(json_bytes(asdict(choice)))
+    for members in (model_members(model), study_members(study)):
+        for name, content in members.items():
+            digest.update(name.encode() + content)
+    return Question(sampled, first, numbers, units, digest.hexdigest())
+
+
+@dataclass(frozen=True, eq=False)
+class Begun:
+    """A question, where sampling begins, and the model that is sampled.
+
+    Parameters
+    ----------
+    question : Question
+        The question.
+    start : Start
+        Maximum of the penalised likelihood.
+    density : PatientDensity
+        Of all patients, in whitened numbers.
+    model : pymc.Model
+        What is sampled.
+
+    Examples
+    --------
+    >>> sorted(Begun.__annotations__)
+    ['density', 'model', 'question', 'start']
+    """
+
+    question: Question
+    start: Start
+    density: PatientDensity
+    model: "pm.Model"
+
+
+def begun_at(question: Question, seed: int) -> Begun:
+    """Return where sampling begins."""
+    rng = np.random.default_rng([seed, 5])
+    start = begin(question.sampled, question.first, question.priors, rng)
+    shape = question.shape
+    density = PatientDensity(
+        shape.data,
+        shape.errors,
+        shape.structure.varies,
+        _whitening(shape, start),
+        shape.never,
+    )
+    model = joint_model(density, shape.structure, question.priors, start)
+    return Begun(question, start, density, model)
+
+
+def _whitening(shape: Shape, start: Start) -> Whitening:
+    varies, state = shape.structure.varies, start.state
+    mean, covariance = start.importance.moments(state)
+    own = np.ix_(varies, varies)
+    means = shape.structure.means(state.beta)
+    if shape.structure.lots:
+        effects = start.importance.lot_moments(state)[0]
+        means = means + shape.structure.lots.shift(effects, means.shape[-1])
+    return whitening(
+        mean[:, varies],
+        covariance[:, *own],
+        expected=means[:, varies],
+        between=np.linalg.inv(state.omega[own]),
+        told=~shape.data.all_below,
+    )
+
+
+def sampled_chains(
+    begun: Begun, sampling: Sampling, *, seed: int, progress: Progress | None
+) -> list[Chain]:
+    """Compile and sample."""
+    import nutpie
+    from pytensor.configdefaults import config
+
+    if progress is not None:
+        progress(0, 1, "compiling")
+    # Strict arithmetic: how functions are inlined, which differs between a fresh and
+    # a cached compilation, then cannot change the draws of a seed.
+    with config.change_flags(numba__fastmath=False):
+        compiled: Any = nutpie.compile_pymc_model(begun.model, backend="numba")
+    return sample_chains(
+        compiled,
+        sampling,
+        seed=seed,
+        question=f"{begun.question.sha256}-{seed}-{sampling.tune}-{sampling.draws}",
+        finish=lambda chain: _finished(begun, chain),
+        progress=progress,
+    )
+
+
+def _finished(begun: Begun, chain: Chain) -> Chain:
+    """Return a chain with parameters in the place of whitened numbers."""
+    structure = begun.question.shape.structure
+    found = {
+        n: x for n, x in chain.items() if not n.startswith(("chol_", "z", "lot_z"))
+    }
+    found["location"] = found.pop("coefficient")
+    correlation = _correlations(begun, chain)
+    means = np.einsum("ipq,sq->sip", structure.design, found["location"])
+    if structure.lots:
+        found["lot_effect"] = chain["lot_z"] * chain["lot_spread"][:, None, :]
+        means = means + structure.lots.shift(found["lot_effect"], means.shape[-1])
+    theta, varies = means.copy(), structure.varies
+    inverse = np.linalg.inv(
+        correlation * found["spread"][:, :, None] * found["spread"][:, None, :]
+    )
+    for i, z in enumerate(chain["z"]):
+        own = means[i][:, varies]
+        theta[i][:, varies] = begun.density.whitening.theta(z, own, inverse[i])
+    return found | {"correlation": correlation, "theta": theta}
+
+
+def _correlations(begun: Begun, chain: Chain) -> Array:
+    """Return correlation matrices of the parameters that vary, (draws, v, v)."""
+    number, size = chain["spread"].shape
+    roots = np.tile(np.eye(size), (number, 1, 1))
+    for k, group in enumerate(blocks(begun.question.shape.structure)):
+        roots[:, *np.ix_(group, group)] = np.tril(chain[f"chol_{k}"])
+    return roots @ np.swapaxes(roots, -1, -2)

@@ -1,0 +1,217 @@
+"""What comes of a hierarchical fit: draws, and the tables that summarise them."""
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellpk.fit.bayes.draws import PopulationDraws
+from cellpk.fit.bayes.prior_choice import Priors
+from cellpk.fit.bayes.prior_numbers import PriorNumbers
+from cellpk.fit.bayes.sampling import Sampling
+from cellpk.fit.bayes.tree import Shape, draws_of, expected_means
+from cellpk.fit.data import FitData
+from cellpk.fit.population.posteriors import Posteriors
+from cellpk.fit.population.state import State
+from cellpk.fit.population.structure import Structure
+from cellpk.fit.store import Saveable
+from cellpk.model.model import Model
+from cellpk.study.study import Study
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = NDArray[np.float64]
+
+KEPT = 400
+"""Draws of each patient that diagnostics use."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BayesFit(Saveable):
+    """A model fitted by hierarchical Bayes; made by :func:`fit_bayes`.
+
+    Parameters
+    ----------
+    model : Model
+        What was fitted.
+    study : Study
+        To which study.
+    shape : Shape
+        To which samples, with which structure.
+    asked : mapping of str
+        The other arguments of the fit.
+    choice : Priors
+        How the priors were made.
+    priors : PriorNumbers
+        The priors: ``priors.table`` has a row and a sentence for each.
+    sampling : Sampling
+        How long was sampled.
+    seed : int
+        With which chance.
+    units : mapping of str to str
+        Unit of each parameter.
+    tree : xarray.DataTree
+        ArviZ data: ``posterior``, ``sample_stats``, ``log_likelihood``, ``log_prior``,
+        ``prior``, ``observed_data``; dimensions chain, draw, patient, parameter, and a
+        sample of each assay.
+
+    Examples
+    --------
+    >>> "table" in dir(BayesFit)      # see fit_bayes
+    True
+    """
+
+    model: Model
+    study: Study
+    shape: Shape
+    asked: Mapping[str, Any]
+    choice: Priors
+    priors: PriorNumbers
+    sampling: Sampling
+    seed: int
+    units: Mapping[str, str]
+    tree: "xr.DataTree"
+
+    @property
+    def data(self) -> FitData:
+        """The samples."""
+        return self.shape.data
+
+    @property
+    def structure(self) -> Structure:
+        """How parameters differ between patients."""
+        return self.shape.structure
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """Who has a sample that says something."""
+        return self.data.patients
+
+    def drawn(self, name: str, group: str = "posterior") -> Array:
+        """Return a variable with its chains joined, shape (S, ...)."""
+        values: Array = np.asarray(self.tree[f"{group}/{name}"])
+        return values.reshape(-1, *values.shape[2:])
+
+    @cached_property
+    def draws(self) -> PopulationDraws:
+        """All S draws of the population."""
+        return self._draws("posterior")
+
+    @cached_property
+    def prior_draws(self) -> PopulationDraws:
+        """Draws of the population from the prior."""
+        return self._draws("prior")
+
+    def _draws(self, group: str) -> PopulationDraws:
+        found = self.tree[group]
+        names = ("location", "spread", "correlation", "error")
+        names += tuple(n for n in ("never_expanded", "lot_spread") if n in found)
+        drawn = {name: np.asarray(self.tree[f"{group}/{name}"]) for name in names}
+        return draws_of(self.shape, drawn)
+
+    @cached_property
+    def theta(self) -> Array:
+        """All draws of the patients' parameters, transformed scale, (S, N, p)."""
+        return self.drawn("theta")
+
+    @cached_property
+    def state(self) -> State:
+        """The population at the posterior means."""
+        return self.draws.middle()
+
+    def population(self, number: int, rng: np.random.Generator) -> PopulationDraws:
+        """Return so many draws of the population, by chance."""
+        rows = rng.integers(len(self.draws), size=number)
+        return self.draws.take(rows)
+
+    @cached_property
+    def expected(self) -> Array:
+        """What is expected of each patient's parameters, shape (N, p): the mean."""
+        lots = self.drawn("lot_effect") if self.structure.lots else None
+        return expected_means(self.shape, self.draws, lots).mean(0)
+
+    @cached_property
+    def posteriors(self) -> Posteriors:
+        """What is known of each patient, as the fit of a population states it."""
+        theta, number = self.theta, len(self.theta)
+        away = np.moveaxis(theta - theta.mean(0), 0, 1)
+        kept = np.linspace(0, number - 1, min(KEPT, number)).round().astype(int)
+        ones = np.ones(len(self.patients))
+        lots = self.structure.lots
+        effects = self.drawn("lot_effect") if lots else np.zeros((1, 0, 0))
+        return Posteriors(
+            mean=theta.mean(0),
+            covariance=np.swapaxes(away, -1, -2) @ away / number,
+            draws=theta[kept],
+            expanded=self.drawn("expanded").mean(0) if self.shape.never else ones,
+            effective=ones * number,
+            log_likelihood=self.drawn("patient_samples", "log_likelihood").mean(0),
+            lot_mean=effects.mean(0),
+            lot_sd=effects.std(0),
+        )
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row per estimate; see :func:`.summary.estimates_table`."""
+        from cellpk.fit.bayes.summary import estimates_table
+
+        return estimates_table(self)
+
+    @cached_property
+    def individuals(self) -> pd.DataFrame:
+        """One row per patient; see :func:`.summary.individuals_table`."""
+        from cellpk.fit.bayes.summary import individuals_table
+
+        return individuals_table(self)
+
+    @cached_property
+    def checks(self) -> pd.DataFrame:
+        """One row per check of the sampler; see :func:`.checks.sampler_checks`."""
+        from cellpk.fit.bayes.checks import sampler_checks
+
+        return sampler_checks(self)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why the draws cannot be relied on; empty where they can."""
+        failed = self.checks[~self.checks["passed"]]
+        return tuple(failed["sentence"])
+
+    @property
+    def converged(self) -> bool:
+        """Whether nothing speaks against it."""
+        return not self.doubts
+
+    @property
+    def n_samples(self) -> int:
+        """How many samples were used."""
+        return sum(int(one.known.sum()) for one in self.data.series)
+
+    @property
+    def n_below(self) -> int:
+        """How many of them only limits bound."""
+        exact = (int(one.said.quantified.sum()) for one in self.data.series)
+        return self.n_samples - sum(exact)
+
+    def __repr__(self) -> str:
+        said = "" if self.converged else f"NOT RELIABLE: {self.doubts[0]}. "
+        assays = " and ".join(one.assay for one in self.data.series)
+        chains = self.tree["posterior"].sizes
+        return (
+            f"{said}Hierarchical Bayes of {self.model.name} to "
+            f"{self.study.settings.study.id} {assays}: {len(self.patients)} patients, "
+            f"{self.n_samples} samples ({self.n_below} of them by limits only), "
+            f"{chains['chain']} chains of {chains['draw']} draws"
+        )
+
+    def _repr_html_(self) -> str:
+        table = self.table.to_html(
+            index=False, border=0, na_rep="", float_format="{:.3g}".format
+        )
+        return f"<p>{html.escape(repr(self))}</p>{table}"

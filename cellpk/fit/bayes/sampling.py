@@ -1,0 +1,221 @@
+"""Chains: sampled by nutpie, two at a time, each kept as soon as it is done."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellpk.errors import FitError
+
+Array = NDArray[Any]
+Progress = Callable[[int, int, str], Any]
+Chain = Mapping[str, Array]
+"""Draws and statistics of one chain by name; the first axis is the draw."""
+
+STATISTICS = ("diverging", "energy", "n_steps", "step_size", "logp", "depth")
+"""What is kept of the sampler beside the draws."""
+
+_PAUSE = 0.1
+_QUESTION = "question.json"
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How long is sampled.
+
+    Parameters
+    ----------
+    chains : int
+        Independent chains.
+    draws, tune : int
+        Draws that each keeps, and those before them that tune the sampler.
+    accept : float
+        Share of the proposals that is to be accepted: more is slower and surer.
+    cores : int
+        Chains at a time.
+    keep : str, optional
+        A folder to which each chain is written as soon as it is done. The same fit
+        takes up what is there, and samples the rest.
+
+    Raises
+    ------
+    FitError
+        Where a number is not possible.
+
+    Examples
+    --------
+    >>> Sampling(chains=2).draws
+    500
+    """
+
+    chains: int = 4
+    draws: int = 500
+    tune: int = 500
+    accept: float = 0.8
+    cores: int = 2
+    keep: str | None = None
+
+    def __post_init__(self) -> None:
+        least = {"chains": 1, "draws": 20, "tune": 50, "cores": 1}
+        for name, number in least.items():
+            if getattr(self, name) < number:
+                found = f"{name} = {getattr(self, name)}"
+                raise FitError(found, todo=f"Use {number} or more.")
+        if not 0.5 <= self.accept < 1:
+            todo = "Use 0.5 to 0.99."
+            raise FitError(f"accept = {self.accept}", todo=todo)
+
+
+def sample_chains(
+    compiled: Any,
+    sampling: Sampling,
+    *,
+    seed: int,
+    question: str,
+    finish: Callable[[Chain], Chain],
+    progress: Progress | None = None,
+) -> list[Chain]:
+    """Return all chains, those that were kept among them.
+
+    Parameters
+    ----------
+    compiled : nutpie.CompiledModel
+        What is sampled.
+    sampling : Sampling
+        How long.
+    seed : int
+        Chance; each chain has its own under it.
+    question : str
+        Hash of what is fitted: a folder holds the chains of one fit only.
+    finish : callable
+        Makes of raw draws what is kept.
+    progress : callable, optional
+        Called as ``progress(done, total, text)``.
+
+    Raises
+    ------
+    FitError
+        Where the folder holds chains of another fit.
+
+    Examples
+    --------
+    >>> callable(sample_chains)
+    True
+    """
+    folder = _folder(sampling, question)
+    chains = {k: kept for k in range(sampling.chains) if (kept := _kept(folder, k))}
+    waiting = [k for k in range(sampling.chains) if k not in chains]
+    running: dict[int, _Run] = {}
+    total = sampling.chains * (sampling.draws + sampling.tune)
+    each = sampling.draws + sampling.tune
+    try:
+        while waiting or running:
+            while waiting and len(running) < sampling.cores:
+                k = waiting.pop(0)
+                running[k] = _Run(compiled, sampling, seed=_seed(seed, k))
+            for k in [k for k, run in running.items() if run.done]:
+                chains[k] = finish(running.pop(k).chain())
+                _keep(folder, k, chains[k])
+            if progress is not None:
+                done = len(chains) * each + sum(x.drawn for x in running.values())
+                apart = sum(x.diverging for x in running.values())
+                progress(min(done, total - 1), total, _said(chains, sampling, apart))
+            time.sleep(_PAUSE)
+    finally:
+        for run in running.values():
+            run.stop()
+    if progress is not None:
+        progress(total, total, _said(chains, sampling, 0))
+    return [chains[k] for k in range(sampling.chains)]
+
+
+def _said(chains: Mapping[int, Chain], sampling: Sampling, apart: int) -> str:
+    own = sum(int(chain["diverging"].sum()) for chain in chains.values())
+    text = f"sampling: {len(chains)} of {sampling.chains} chains done"
+    return text + f", {own + apart} divergences" * (own + apart > 0)
+
+
+def _seed(seed: int, chain: int) -> int:
+    return int(np.random.SeedSequence([seed, chain]).generate_state(1)[0])
+
+
+class _Run:
+    """One chain, sampled in the background."""
+
+    def __init__(self, compiled: Any, sampling: Sampling, *, seed: int) -> None:
+        import nutpie
+
+        self.drawn = self.diverging = 0
+        self._sampler: Any = nutpie.sample(
+            compiled,
+            draws=sampling.draws,
+            tune=sampling.tune,
+            chains=1,
+            cores=1,
+            seed=seed,
+            target_accept=sampling.accept,
+            save_warmup=False,
+            progress_bar=False,
+            progress_callback=self._told,
+            blocking=False,
+        )
+
+    def _told(self, chains: list[Any]) -> None:
+        self.drawn = chains[0].finished_draws
+        self.diverging = chains[0].divergences
+
+    @property
+    def done(self) -> bool:
+        try:
+            return self._sampler.is_finished
+        except TimeoutError:  # it is busy, and says so in this way
+            return False
+
+    def chain(self) -> Chain:
+        """Return draws and statistics, once it is done."""
+        found = self._sampler.wait()
+        draws = {name: x.values[0] for name, x in found["posterior"].data_vars.items()}
+        stats = found["sample_stats"].data_vars
+        return draws | {n: stats[n].values[0] for n in STATISTICS if n in stats}
+
+    def stop(self) -> None:
+        self._sampler.cancel()
+
+
+def _folder(sampling: Sampling, question: str) -> Path | None:
+    """Return where chains are kept, once they are chains of this fit."""
+    if sampling.keep is None:
+        return None
+    folder = Path(sampling.keep)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / _QUESTION
+    if path.exists() and json.loads(path.read_text("utf-8"))["sha256"] != question:
+        raise FitError(
+            "it holds chains of another fit: other samples, model, priors or seed",
+            where=str(folder),
+            todo="Give another folder, or empty this one.",
+        )
+    path.write_text(json.dumps({"sha256": question}), "utf-8")
+    return folder
+
+
+def _kept(folder: Path | None, k: int) -> Chain | None:
+    path = None if folder is None else folder / f"chain-{k}.npz"
+    if path is None or not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
+
+
+def _keep(folder: Path | None, k: int, chain: Chain) -> None:
+    """Write a chain: whole or not at all."""
+    if folder is None:
+        return
+    part = folder / f"chain-{k}.part.npz"
+    np.savez(part, **chain)  # pyright: ignore[reportArgumentType]
+    part.replace(folder / f"chain-{k}.npz")
