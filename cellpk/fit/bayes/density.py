@@ -107,8 +107,9 @@ class PatientDensity:
     def _impossible(
         self, z: Array, mean: Array, between: Array, errors: Array
     ) -> Slopes:
-        zeros = (np.zeros_like(each) for each in (z, mean, between, errors))
-        return Slopes(-np.inf, *zeros, 0.0)
+        by_z, by_mean = np.zeros_like(z), np.zeros_like(mean)
+        by_between, by_error = np.zeros_like(between), np.zeros_like(errors)
+        return Slopes(-np.inf, by_z, by_mean, by_between, by_error, 0.0)
 
     def _at(
         self, z: Array, mean: Array, between: Array, errors: Array, odds: float

@@ -106,7 +106,8 @@ def _precision(structure: Structure, shape: float, spread: Any) -> tuple[Any, An
 
     triangular: Any = solve_triangular
     inverse: Any = pt.diag(1 / spread)
-    log_root: Any = pm.math.log(spread).sum()
+    logs: Any = pm.math.log(spread)
+    log_root = logs.sum()
     for k, group in enumerate(blocks(structure)):
         none = np.eye(len(group))
         root: Any = pm.LKJCorr(f"chol_{k}", n=len(group), eta=shape, initval=none)
@@ -114,7 +115,8 @@ def _precision(structure: Structure, shape: float, spread: Any) -> tuple[Any, An
         lower: Any = pt.eye(size)
         lower = lower[np.ix_(group, group)].set(root)
         inverse = triangular(lower, inverse, lower=True)
-        log_root = log_root + pm.math.log(pt.diag(root)).sum()
+        logs = pm.math.log(pt.diag(root))
+        log_root = log_root + logs.sum()
     return pt.dot(inverse.T, inverse), log_root
 
 
