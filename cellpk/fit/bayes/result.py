@@ -38,8 +38,8 @@ class BayesFit(Saveable):
 
     Parameters
     ----------
-    model : Model
-        What was fitted.
+    given : Model
+        What was to be fitted.
     study : Study
         To which study.
     shape : Shape
@@ -67,7 +67,7 @@ class BayesFit(Saveable):
     True
     """
 
-    model: Model
+    given: Model
     study: Study
     shape: Shape
     asked: Mapping[str, Any]
@@ -77,6 +77,11 @@ class BayesFit(Saveable):
     seed: int
     units: Mapping[str, str]
     tree: "xr.DataTree"
+
+    @property
+    def model(self) -> Model:
+        """What was fitted: with robust residuals where these were asked for."""
+        return self.data.model
 
     @property
     def data(self) -> FitData:
