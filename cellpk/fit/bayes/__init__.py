@@ -1,0 +1,1 @@
+"""Hierarchical Bayes: the posterior of a population and its patients."""
