@@ -8,8 +8,7 @@ import math
 
 import numpy as np
 
-from cellpk.fit.bayes.wall import before_wall, compiled
-from cellpk.fit.bayes.wall import log_below as _log_below
+from cellpk.fit.bayes.shape import compiled, log_below, moved
 
 
 @compiled
@@ -24,11 +23,11 @@ def forward(z, mean, between, known, found):
     between : ndarray, shape (v, v)
         Inverse of the covariance between patients.
     known : tuple
-        ``pull, precision, order, steepness, start, side`` of a whitening.
+        ``pull, precision, order, curves, count`` of a whitening.
     found : tuple
         Filled in: ``theta, value, inverse, centre, white, bend``.
     """
-    pull, precision, order, steepness, start, side = known
+    pull, precision, order, curves, count = known
     theta, value, inverse, centre, white, bend = found
     patients, v = z.shape
     root, right = np.empty((v, v)), np.empty(v)
@@ -71,16 +70,17 @@ def forward(z, mean, between, known, found):
             for b in range(a, v):
                 total += turned[b, a] * centre[i, b]
             centre[i, a] = total
-        sign = side[i]
-        size = turned[last, last]
-        bent = before_wall(
-            sign * z[i, last],
-            steepness[i] * size * size,
-            sign * (start[i] - centre[i, last]) / size,
-        )
-        white[i, last] = sign * bent[0]
-        for k in range(6):
-            bend[i, k] = bent[k + 1]
+        if count[i]:
+            size = root[last, last]
+            moved(
+                z[i, last],
+                centre[i, last],
+                size * size,
+                curves[i, :, : count[i]],
+                bend[i],
+            )
+            white[i, last] = size * (bend[i, 0] - centre[i, last])
+            half -= bend[i, 3] + math.log(size)
         for a in range(v):
             total = centre[i, a]
             for b in range(a, v):
@@ -94,7 +94,7 @@ def forward(z, mean, between, known, found):
                     * between[a, b]
                     * (theta[i, b] - mean[i, b])
                 )
-        value[i] = bent[3] - half - 0.5 * square
+        value[i] = -half - 0.5 * square
 
 
 @compiled
@@ -114,7 +114,7 @@ def backward(score, mean, between, known, found):
     by_between : ndarray, shape (v, v)
         Symmetric.
     """
-    pull, precision, order, steepness, start, side = known
+    pull, precision, order, curves, count = known
     theta, value, inverse, centre, white, bend = found
     patients, v = score.shape
     by_z, by_mean = np.empty((patients, v)), np.empty((patients, v))
@@ -137,19 +137,19 @@ def backward(score, mean, between, known, found):
             for b in range(a + 1):
                 w[a] += turned[a, b] * g[b]
             by_z[i, a] = w[a]
-        sign, size = side[i], turned[last, last]
-        by_steepness = w[last] * sign * bend[i, 0] + bend[i, 4]
-        by_start = w[last] * sign * bend[i, 1] + bend[i, 5]
-        by_z[i, last] = w[last] * math.exp(bend[i, 2]) + sign * bend[i, 3]
-        apart = start[i] - centre[i, last]
-        by_root = sign * apart * by_start
-        by_root -= 2.0 * steepness[i] * size * size * size * by_steepness
+        by_centre, by_root = 0.0, 0.0
+        if count[i]:
+            size = 1.0 / turned[last, last]
+            by_z[i, last] = w[last] * size * math.exp(bend[i, 3]) + bend[i, 4]
+            by_centre = w[last] * size * (bend[i, 1] - 1.0) + bend[i, 5]
+            by_root = w[last] * (white[i, last] / size + 2 * size * size * bend[i, 2])
+            by_root += 2.0 * size * bend[i, 6] + 1.0 / size
         for a in range(v):
             for b in range(a):
                 s[a, b] = s[b, a] = -0.5 * white[i, a] * w[b]
             s[a, a] = -0.5 * white[i, a] * w[a] - 0.5
-        s[last, last] += 0.5 * by_root / size
-        w[last] -= sign * by_start  # by the centre, through the start of the wall
+        s[last, last] += 0.5 * by_root / turned[last, last]
+        w[last] += by_centre * turned[last, last]
         for a in range(v):
             u[a] = 0.0
             for b in range(a, v):
@@ -227,5 +227,5 @@ def below_and_hazard(x):
     """Return log of the normal probability below x, and density over probability."""
     if x > 9.0:
         return 0.0, 0.0
-    below = _log_below(x)
+    below = log_below(x)
     return below, math.exp(-0.5 * x * x - 0.9189385332046727 - below)
