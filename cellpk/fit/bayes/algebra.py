@@ -1,231 +1,178 @@
 """Patients' parameters from standard normal numbers, and slopes back, in plain loops.
 
-Compiled once a machine, for all models: no model is called here. All arrays are of the
-v parameters that vary between patients; within a patient they stand in her own order.
+No model is called here, so that it is compiled once a machine, for all models; numba
+keeps it beside this file. The formulas are those of
+:class:`~cellpk.fit.bayes.whitening.Whitening`; v parameters vary between N patients.
 """
 
 import math
 
+import numba
 import numpy as np
+from numpy.typing import NDArray
 
-from cellpk.fit.bayes.shape import compiled, log_below, moved
+Array = NDArray[np.float64]
+
+compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 @compiled
-def forward(z, mean, between, known, found):
-    """Fill in parameters for standard normal numbers.
+def forward(
+    z: Array, mean: Array, between: Array, pull: Array, precision: Array
+) -> tuple[Array, Array, Array, Array]:
+    """Return parameters for standard normal numbers.
 
     Parameters
     ----------
-    z : ndarray, shape (N, v)
-    mean : ndarray, shape (N, v)
-        What is expected of each patient.
+    z, mean, pull : ndarray, shape (N, v)
+        Standard normal numbers, what is expected of each patient, and the pull of her
+        samples.
     between : ndarray, shape (v, v)
         Inverse of the covariance between patients.
-    known : tuple
-        ``pull, precision, order, curves, count`` of a whitening.
-    found : tuple
-        Filled in: ``theta, value, inverse, centre, white, bend``.
+    precision : ndarray, shape (N, v, v)
+        Of what the samples say.
+
+    Returns
+    -------
+    theta : ndarray, shape (N, v)
+        Not a number where ``precision + between`` is not positive definite.
+    centre : ndarray, shape (N, v)
+        Theta where z is 0.
+    turned : ndarray, shape (N, v, v)
+        Inverse of the lower Cholesky factor R of ``precision + between``.
+    value : ndarray, shape (N,)
+        Log of the determinant of ``inv(R)``, less half the square of the distance from
+        what is expected.
+
+    Examples
+    --------
+    >>> one = np.ones((1, 1))
+    >>> found = forward(2 * one, one, one, 5 * one, 3 * one[None])
+    >>> found[0], found[1], found[2][0]                    # (5 + 1)/4 + 2/2
+    (array([[2.5]]), array([[1.5]]), array([[0.5]]))
     """
-    pull, precision, order, curves, count = known
-    theta, value, inverse, centre, white, bend = found
     patients, v = z.shape
-    root, right = np.empty((v, v)), np.empty(v)
-    last = v - 1
+    theta, centre = np.empty((patients, v)), np.empty((patients, v))
+    turned, value = np.zeros((patients, v, v)), np.empty(patients)
+    right, middle = np.empty(v), np.empty(v)
     for i in range(patients):
-        own, turned = order[i], inverse[i]
+        value[i] = _inverse_root(precision[i], between, turned[i])
         for a in range(v):
             right[a] = pull[i, a]
             for b in range(v):
-                right[a] += between[own[a], own[b]] * mean[i, own[b]]
-        half = 0.0
+                right[a] += between[a, b] * mean[i, b]
         for a in range(v):
+            middle[a] = 0.0
             for b in range(a + 1):
-                total = precision[i, a, b] + between[own[a], own[b]]
-                for c in range(b):
-                    total -= root[a, c] * root[b, c]
-                if a > b:
-                    root[a, b] = total * turned[b, b]
-                else:
-                    root[a, a] = math.sqrt(total)  # not a number: not definite
-                    turned[a, a] = 1.0 / root[a, a]
-                    half += math.log(root[a, a])
-        for b in range(v):
-            for a in range(b + 1, v):
-                total = 0.0
-                for c in range(b, a):
-                    total -= root[a, c] * turned[c, b]
-                turned[a, b] = total * turned[a, a]
+                middle[a] += turned[i, a, b] * right[b]
         for a in range(v):
-            white[i, a] = z[i, a]
-            for b in range(a):
-                turned[b, a] = 0.0
-        for a in range(v):
-            total = 0.0
-            for b in range(a + 1):
-                total += turned[a, b] * right[b]
-            centre[i, a] = total
-        for a in range(v):
-            total = 0.0
+            own, added = 0.0, 0.0
             for b in range(a, v):
-                total += turned[b, a] * centre[i, b]
-            centre[i, a] = total
-        if count[i]:
-            size = root[last, last]
-            moved(
-                z[i, last],
-                centre[i, last],
-                size * size,
-                curves[i, :, : count[i]],
-                bend[i],
-            )
-            white[i, last] = size * (bend[i, 0] - centre[i, last])
-            half -= bend[i, 3] + math.log(size)
+                own += turned[i, b, a] * middle[b]
+                added += turned[i, b, a] * z[i, b]
+            centre[i, a], theta[i, a] = own, own + added
         for a in range(v):
-            total = centre[i, a]
-            for b in range(a, v):
-                total += turned[b, a] * white[i, b]
-            theta[i, own[a]] = total
-        square = 0.0
-        for a in range(v):
+            pressed = 0.0
             for b in range(v):
-                square += (
-                    (theta[i, a] - mean[i, a])
-                    * between[a, b]
-                    * (theta[i, b] - mean[i, b])
-                )
-        value[i] = -half - 0.5 * square
+                pressed += between[a, b] * (theta[i, b] - mean[i, b])
+            value[i] -= 0.5 * (theta[i, a] - mean[i, a]) * pressed
+    return theta, centre, turned, value
 
 
 @compiled
-def backward(score, mean, between, known, found):
-    """Return slopes by z, by what is expected, and by the inverse of the covariance.
+def _inverse_root(one: Array, other: Array, turned: Array) -> float:
+    """Fill in the inverse of the Cholesky factor of a sum; return its log determinant."""
+    v = one.shape[0]
+    root, log_size = np.empty((v, v)), 0.0
+    for a in range(v):
+        for b in range(a + 1):
+            total = one[a, b] + other[a, b]
+            for c in range(b):
+                total -= root[a, c] * root[b, c]
+            if a > b:
+                root[a, b] = total * turned[b, b]
+            else:
+                turned[a, a] = 1.0 / math.sqrt(total)
+                root[a, a] = total * turned[a, a]
+                log_size += math.log(turned[a, a])
+    for b in range(v):
+        for a in range(b + 1, v):
+            total = 0.0
+            for c in range(b, a):
+                total -= root[a, c] * turned[c, b]
+            turned[a, b] = total * turned[a, a]
+    return log_size
+
+
+@compiled
+def backward(
+    score: Array,
+    found: tuple[Array, Array, Array, Array],
+    *,
+    z: Array,
+    mean: Array,
+    between: Array,
+) -> tuple[Array, Array, Array]:
+    """Return slopes of the log likelihood plus the value that :func:`forward` returns.
+
+    The slope by the Cholesky factor is that of Murray I. Differentiation of the
+    Cholesky decomposition. arXiv:1602.07527, 2016, equation 10.
 
     Parameters
     ----------
     score : ndarray, shape (N, v)
         Slope of each patient's log likelihood by her parameters.
-    mean, between, known, found
-        As of :func:`forward`, which has filled in ``found``.
+    found : tuple
+        What :func:`forward` returns.
+    z, mean, between : ndarray
+        As given to it.
 
     Returns
     -------
     by_z, by_mean : ndarray, shape (N, v)
     by_between : ndarray, shape (v, v)
-        Symmetric.
+        Symmetric: what a symmetric change adds is the sum of its product with this.
     """
-    pull, precision, order, curves, count = known
-    theta, value, inverse, centre, white, bend = found
-    patients, v = score.shape
+    theta, centre, turned, _ = found
+    patients, v = z.shape
     by_z, by_mean = np.empty((patients, v)), np.empty((patients, v))
-    total_between = np.zeros((v, v))
-    g, w, u = np.empty(v), np.empty(v), np.empty(v)
-    away, pressed = np.empty(v), np.empty(v)
-    s, half = np.empty((v, v)), np.empty((v, v))
-    last = v - 1
+    by_between = np.zeros((v, v))
+    pressed, u, half = np.empty(v), np.empty(v), np.empty((v, v))
     for i in range(patients):
-        own, turned = order[i], inverse[i]
-        for a in range(v):
-            away[a] = theta[i, own[a]] - mean[i, own[a]]
+        away = theta[i] - mean[i]
         for a in range(v):
             pressed[a] = 0.0
             for b in range(v):
-                pressed[a] += between[own[a], own[b]] * away[b]
-            g[a] = score[i, own[a]] - pressed[a]
+                pressed[a] += between[a, b] * away[b]
         for a in range(v):
-            w[a] = 0.0
+            by_z[i, a] = 0.0
             for b in range(a + 1):
-                w[a] += turned[a, b] * g[b]
-            by_z[i, a] = w[a]
-        by_centre, by_root = 0.0, 0.0
-        if count[i]:
-            size = 1.0 / turned[last, last]
-            by_z[i, last] = w[last] * size * math.exp(bend[i, 3]) + bend[i, 4]
-            by_centre = w[last] * size * (bend[i, 1] - 1.0) + bend[i, 5]
-            by_root = w[last] * (white[i, last] / size + 2 * size * size * bend[i, 2])
-            by_root += 2.0 * size * bend[i, 6] + 1.0 / size
-        for a in range(v):
-            for b in range(a):
-                s[a, b] = s[b, a] = -0.5 * white[i, a] * w[b]
-            s[a, a] = -0.5 * white[i, a] * w[a] - 0.5
-        s[last, last] += 0.5 * by_root / turned[last, last]
-        w[last] += by_centre * turned[last, last]
+                by_z[i, a] += turned[i, a, b] * (score[i, b] - pressed[b])
         for a in range(v):
             u[a] = 0.0
             for b in range(a, v):
-                u[a] += turned[b, a] * w[b]
+                u[a] += turned[i, b, a] * by_z[i, b]
         for a in range(v):
-            total = pressed[a]
+            by_mean[i, a] = pressed[a]
             for b in range(v):
-                total += between[own[a], own[b]] * u[b]
-            by_mean[i, own[a]] = total
-            for b in range(v):
-                half[a, b] = 0.0
-                for c in range(b, v):
-                    half[a, b] += s[a, c] * turned[c, b]
+                by_mean[i, a] += between[a, b] * u[b]
+        _by_root(z[i], by_z[i], turned[i], half)
         for a in range(v):
             for b in range(v):
-                total = -0.5 * away[a] * away[b]
-                total += u[a] * (mean[i, own[b]] - centre[i, b])
+                total = u[a] * (mean[i, b] - centre[i, b]) - 0.5 * away[a] * away[b]
                 for c in range(a, v):
-                    total += turned[c, a] * half[c, b]
-                total_between[own[a], own[b]] += total
-    return by_z, by_mean, 0.5 * (total_between + total_between.T)
+                    total += turned[i, c, a] * half[c, b]
+                by_between[a, b] += total
+    return by_z, by_mean, 0.5 * (by_between + by_between.T)
 
 
 @compiled
-def lognormal(level, slope, low, high, sd):
-    """Return log likelihood of patients and its slopes, for an error of the log level.
-
-    Parameters
-    ----------
-    level : ndarray, shape (N, n)
-        Log level of the curve.
-    slope : ndarray, shape (N, n, p)
-        Its slopes by natural values of the parameters.
-    low, high : ndarray, shape (N, n)
-        Ends of the samples, none of which is between two limits.
-    sd : float
-
-    Returns
-    -------
-    value, by_log_sd : ndarray, shape (N,)
-    score : ndarray, shape (N, p)
-    """
-    patients, samples, size = slope.shape
-    value, by_sd = np.zeros(patients), np.zeros(patients)
-    score = np.zeros((patients, size))
-    constant = math.log(sd) + 0.5 * math.log(2 * math.pi)
-    for i in range(patients):
-        for j in range(samples):
-            if low[i, j] == high[i, j]:
-                x = (low[i, j] - level[i, j]) / sd
-                value[i] -= 0.5 * x * x + constant
-                push = x / sd
-                by_sd[i] += x * x - 1.0
-            elif high[i, j] < np.inf:
-                x = (high[i, j] - level[i, j]) / sd
-                below, hazard = below_and_hazard(x)
-                value[i] += below
-                push = -hazard / sd
-                by_sd[i] -= hazard * x
-            elif low[i, j] > -np.inf:
-                x = (level[i, j] - low[i, j]) / sd
-                below, hazard = below_and_hazard(x)
-                value[i] += below
-                push = hazard / sd
-                by_sd[i] -= hazard * x
-            else:
-                continue
-            for k in range(size):
-                score[i, k] += push * slope[i, j, k]
-    return value, by_sd, score
-
-
-@compiled
-def below_and_hazard(x):
-    """Return log of the normal probability below x, and density over probability."""
-    if x > 9.0:
-        return 0.0, 0.0
-    below = log_below(x)
-    return below, math.exp(-0.5 * x * x - 0.9189385332046727 - below)
+def _by_root(z: Array, by_z: Array, turned: Array, half: Array) -> None:
+    """Fill in the slope by ``precision + between`` through R, less its left factor."""
+    v = z.size
+    for a in range(v):
+        for b in range(v):
+            half[a, b] = -0.5 * turned[a, b]
+            for c in range(b, v):
+                slope = z[a] * by_z[c] if a > c else z[c] * by_z[a]
+                half[a, b] -= 0.5 * slope * turned[c, b]
