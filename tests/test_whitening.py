@@ -13,11 +13,10 @@ from cellpk.fit.bayes.evaluation import Evaluation, general, quick
 from cellpk.fit.bayes.lognormal import lognormal
 from cellpk.fit.bayes.whitening import Whitening, normal_evidence, whitening
 from cellpk.fit.data import fit_data
+from cellpk.fit.population.chains import Steps
 from cellpk.fit.population.importance import Importance
 from cellpk.fit.population.joint import JointData, JointErrors
-from cellpk.fit.population.layout import Layout
 from cellpk.fit.population.state import Sampled
-from cellpk.fit.population.structure import Structure
 from cellpk.fit.residual_error import ResidualError
 
 STEIN = ck.load_model("stein_2019_tisagenlecleucel")
@@ -200,7 +199,8 @@ def test_numbers_of_a_fitted_study_are_round():
     """Draws of the patients' parameters become numbers with mean 0 and variance 1."""
     days = [2, 5, 8, 11, 14, 21, 28, 60]
     study = STEIN.simulate(12, design=ck.Design(days, lloq=100), seed=4).study()
-    fit = ck.fit_population(STEIN, study)
+    quickly = Steps(starts=1, search=100, average=40, draws=300)
+    fit = ck.fit_population(STEIN, study, steps=quickly)
     known, layout = fit.posteriors, fit.estimates.layout
     rng = np.random.default_rng(1)
     found = Importance(
@@ -222,5 +222,3 @@ def test_numbers_of_a_fitted_study_are_round():
     whole = known.covariance
     ratio = np.diagonal(spread, axis1=1, axis2=2) / np.diagonal(whole, axis1=1, axis2=2)
     assert np.median(ratio) == pytest.approx(1.0, abs=0.1)
-    assert isinstance(layout.structure, Structure)
-    assert isinstance(layout, Layout)

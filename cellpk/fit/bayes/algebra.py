@@ -56,32 +56,51 @@ def forward(
     turned, value = np.zeros((patients, v, v)), np.empty(patients)
     right, middle = np.empty(v), np.empty(v)
     for i in range(patients):
-        value[i] = _inverse_root(precision[i], between, turned[i])
+        log_size = _inverse_root(precision[i], between, turned[i])
+        _times(between, mean[i], right)
+        right += pull[i]
+        _times_lower(turned[i], right, middle)
+        _times_upper(turned[i], middle, centre[i])
+        _times_upper(turned[i], z[i], theta[i])
+        theta[i] += centre[i]
+        away = theta[i] - mean[i]
+        _times(between, away, right)
+        value[i] = log_size
         for a in range(v):
-            right[a] = pull[i, a]
-            for b in range(v):
-                right[a] += between[a, b] * mean[i, b]
-        for a in range(v):
-            middle[a] = 0.0
-            for b in range(a + 1):
-                middle[a] += turned[i, a, b] * right[b]
-        for a in range(v):
-            own, added = 0.0, 0.0
-            for b in range(a, v):
-                own += turned[i, b, a] * middle[b]
-                added += turned[i, b, a] * z[i, b]
-            centre[i, a], theta[i, a] = own, own + added
-        for a in range(v):
-            pressed = 0.0
-            for b in range(v):
-                pressed += between[a, b] * (theta[i, b] - mean[i, b])
-            value[i] -= 0.5 * (theta[i, a] - mean[i, a]) * pressed
+            value[i] -= 0.5 * away[a] * right[a]
     return theta, centre, turned, value
 
 
 @compiled
+def _times(matrix: Array, x: Array, out: Array) -> None:
+    """Fill in a matrix times a vector: these are too small for a call of BLAS."""
+    for a in range(x.size):
+        out[a] = 0.0
+        for b in range(x.size):
+            out[a] += matrix[a, b] * x[b]
+
+
+@compiled
+def _times_lower(turned: Array, x: Array, out: Array) -> None:
+    """Fill in a lower triangle times a vector."""
+    for a in range(x.size):
+        out[a] = 0.0
+        for b in range(a + 1):
+            out[a] += turned[a, b] * x[b]
+
+
+@compiled
+def _times_upper(turned: Array, x: Array, out: Array) -> None:
+    """Fill in the transpose of a lower triangle times a vector."""
+    for a in range(x.size):
+        out[a] = 0.0
+        for b in range(a, x.size):
+            out[a] += turned[b, a] * x[b]
+
+
+@compiled
 def _inverse_root(one: Array, other: Array, turned: Array) -> float:
-    """Fill in the inverse of the Cholesky factor of a sum; return its log determinant."""
+    """Fill in the inverse of the Cholesky factor of a sum, and return its log size."""
     v = one.shape[0]
     root, log_size = np.empty((v, v)), 0.0
     for a in range(v):
@@ -89,12 +108,10 @@ def _inverse_root(one: Array, other: Array, turned: Array) -> float:
             total = one[a, b] + other[a, b]
             for c in range(b):
                 total -= root[a, c] * root[b, c]
-            if a > b:
-                root[a, b] = total * turned[b, b]
-            else:
+            if a == b:
                 turned[a, a] = 1.0 / math.sqrt(total)
-                root[a, a] = total * turned[a, a]
                 log_size += math.log(turned[a, a])
+            root[a, b] = total * turned[b, b]
     for b in range(v):
         for a in range(b + 1, v):
             total = 0.0
@@ -140,22 +157,11 @@ def backward(
     pressed, u, half = np.empty(v), np.empty(v), np.empty((v, v))
     for i in range(patients):
         away = theta[i] - mean[i]
-        for a in range(v):
-            pressed[a] = 0.0
-            for b in range(v):
-                pressed[a] += between[a, b] * away[b]
-        for a in range(v):
-            by_z[i, a] = 0.0
-            for b in range(a + 1):
-                by_z[i, a] += turned[i, a, b] * (score[i, b] - pressed[b])
-        for a in range(v):
-            u[a] = 0.0
-            for b in range(a, v):
-                u[a] += turned[i, b, a] * by_z[i, b]
-        for a in range(v):
-            by_mean[i, a] = pressed[a]
-            for b in range(v):
-                by_mean[i, a] += between[a, b] * u[b]
+        _times(between, away, pressed)
+        _times_lower(turned[i], score[i] - pressed, by_z[i])
+        _times_upper(turned[i], by_z[i], u)
+        _times(between, u, by_mean[i])
+        by_mean[i] += pressed
         _by_root(z[i], by_z[i], turned[i], half)
         for a in range(v):
             for b in range(v):

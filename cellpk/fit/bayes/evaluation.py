@@ -1,4 +1,4 @@
-"""The log density of all patients' numbers and samples, and all its slopes, in one go."""
+"""The log density of all patients' numbers and samples, and its slopes, in one go."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -304,4 +304,6 @@ def _natural(data: FitData) -> Array:
 def _scales(model: Model) -> list[tuple[str, NDArray[np.intp]]]:
     """Return the places of the free parameters on each scale that is in use."""
     names = np.array([model.parameters[name].scale for name in model.free])
-    return [(scale, np.flatnonzero(names == scale)) for scale in SCALES if scale in names]
+    return [
+        (scale, np.flatnonzero(names == scale)) for scale in SCALES if scale in names
+    ]

@@ -140,7 +140,7 @@ def whitening(
 
 def _likely(layout: Layout, covariance: Array, rng: np.random.Generator) -> list[State]:
     """Return what the population may be, residual errors held."""
-    sure = np.isfinite(covariance).all(0)  # else the data do not tell an estimate
+    sure = np.isfinite(np.diag(covariance))  # else the data do not tell an estimate
     sure[layout.parts()["error"]] = False
     own = covariance[np.ix_(sure, sure)]
     moved = np.zeros((STATES, sure.size))
