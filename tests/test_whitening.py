@@ -64,7 +64,7 @@ def test_a_normal_observation_leaves_standard_normal_numbers():
     pull, mean = rng.normal(size=(1, 3)), rng.normal(size=(1, 3))
     logs = []
     for z in (np.zeros((1, 3)), rng.normal(size=(1, 3))):
-        theta, _, _, value = forward(z, mean, between, pull, precision)
+        theta, _, _, value = forward(z, mean, between, pull=pull, precision=precision)
         samples = pull[0] @ theta[0] - 0.5 * theta[0] @ precision[0] @ theta[0]
         logs.append(samples + value[0] + 0.5 * (z**2).sum())
     assert logs[0] == pytest.approx(logs[1])
@@ -161,9 +161,9 @@ def test_errors_of_another_kind_go_the_general_way(data):
 
 def test_the_normal_tails_are_those_of_scipy():
     x = np.array([-200.0, -31.0, -29.0, -5.0, 0.0, 4.0, 6.0, 40.0])
-    ends = np.full((x.size, 1), -np.inf), x[:, None]
-    level = np.zeros((x.size, 1))
-    value, score, _ = lognormal(level, np.ones((x.size, 1, 1)), *ends, 1.0)
+    low, level = np.full((x.size, 1), -np.inf), np.zeros((x.size, 1))
+    slopes = np.ones((x.size, 1, 1))
+    value, score, _ = lognormal(level, slopes, low=low, high=x[:, None], sd=1.0)
     assert value == pytest.approx(norm.logcdf(x), rel=1e-10)
     assert score[:, 0] == pytest.approx(-np.exp(norm.logpdf(x) - norm.logcdf(x)))
 
@@ -210,7 +210,7 @@ def test_numbers_of_a_fitted_study_are_round():
         rng=rng,
     )
     narrow = 1e-6 * fit.estimates.covariance
-    made = whitening(found, layout, narrow, rng)
+    made = whitening(found, layout, narrow, rng=rng)
     between = np.linalg.inv(layout.state.omega)
     mean = layout.structure.means(layout.state.beta)
     middle = made.forward(np.zeros(mean.shape), mean, between)

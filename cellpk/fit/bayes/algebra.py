@@ -18,7 +18,7 @@ compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 @compiled
 def forward(
-    z: Array, mean: Array, between: Array, pull: Array, precision: Array
+    z: Array, mean: Array, between: Array, *, pull: Array, precision: Array
 ) -> tuple[Array, Array, Array, Array]:
     """Return parameters for standard normal numbers.
 
@@ -47,7 +47,7 @@ def forward(
     Examples
     --------
     >>> one = np.ones((1, 1))
-    >>> found = forward(2 * one, one, one, 5 * one, 3 * one[None])
+    >>> found = forward(2 * one, one, one, pull=5 * one, precision=3 * one[None])
     >>> found[0], found[1], found[2][0]                    # (5 + 1)/4 + 2/2
     (array([[2.5]]), array([[1.5]]), array([[0.5]]))
     """

@@ -129,7 +129,8 @@ class Evaluation:
         """
         varies = self.whitening.varies
         own = np.ascontiguousarray(mean[:, varies])
-        made = forward(z, own, between, self.whitening.pull, self.whitening.precision)
+        one = self.whitening
+        made = forward(z, own, between, pull=one.pull, precision=one.precision)
         theta = mean.copy()
         theta[:, varies] = made[0]
         if not (np.isfinite(made[3].sum()) and _possible(error_logs)):
@@ -266,7 +267,7 @@ def quick(data: FitData, errors: JointErrors) -> Samples | None:
             slopes = np.empty((*level.shape, theta.shape[1]))
             gradients(one.number, values, one.times, level, slopes)
             sd = float(np.exp(error_logs[k]))
-            found = lognormal(level, slopes, one.low, one.high, sd)
+            found = lognormal(level, slopes, low=one.low, high=one.high, sd=sd)
             value, score, by_error[:, k] = value + found[0], score + found[1], found[2]
         return value, score * stretch, by_error
 

@@ -20,7 +20,7 @@ _FAR = -30.0
 
 @compiled
 def lognormal(
-    level: Array, slopes: Array, low: Array, high: Array, sd: float
+    level: Array, slopes: Array, *, low: Array, high: Array, sd: float
 ) -> tuple[Array, Array, Array]:
     """Return the log likelihood of each patient's samples and its slopes.
 
@@ -46,9 +46,9 @@ def lognormal(
 
     Examples
     --------
-    >>> ends = np.array([[2.0, -np.inf]]), np.array([[2.0, 1.5]])
-    >>> value, score, by_error = lognormal(np.array([[2.0, 1.5]]), np.ones((1, 2, 1)),
-    ...                                    *ends, 1.0)
+    >>> low, high = np.array([[2.0, -np.inf]]), np.array([[2.0, 1.5]])
+    >>> value, score, by_error = lognormal(high, np.ones((1, 2, 1)), low=low, high=high,
+    ...                                    sd=1.0)
     >>> value.round(4), score.round(4)                   # log density 0.3989 and 1/2
     (array([-1.6121]), array([[-0.7979]]))
     """

@@ -76,12 +76,14 @@ class Whitening:
         """
         theta = mean.copy()
         own = np.ascontiguousarray(mean[:, self.varies])
-        theta[:, self.varies] = forward(z, own, between, self.pull, self.precision)[0]
+        theta[:, self.varies] = forward(
+            z, own, between, pull=self.pull, precision=self.precision
+        )[0]
         return theta
 
 
 def whitening(
-    found: Importance, layout: Layout, covariance: Array, rng: np.random.Generator
+    found: Importance, layout: Layout, covariance: Array, *, rng: np.random.Generator
 ) -> Whitening:
     """Return the whitening that suits what the population may be.
 
@@ -114,7 +116,7 @@ def whitening(
     >>> found = Importance(sampled, start, moments=moments, rng=chance)
     >>> layout = Layout(sampled.structure, start)
     >>> covariance = 0.01 * np.eye(layout.vector().size)
-    >>> whitening(found, layout, covariance, chance).precision.shape
+    >>> whitening(found, layout, covariance, rng=chance).precision.shape
     (8, 6, 6)
     """
     varies = layout.structure.varies
