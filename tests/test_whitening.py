@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.optimize import approx_fprime
 from scipy.stats import multivariate_normal, norm
 
 import cellpk as ck
@@ -24,7 +23,7 @@ STEIN = ck.load_model("stein_2019_tisagenlecleucel")
 
 def _precisions(rng, patients, size):
     roots = rng.normal(size=(patients, size, size))
-    return roots @ np.swapaxes(roots, -1, -2)
+    return np.matmul(roots, np.swapaxes(roots, -1, -2))
 
 
 def _case(data, varies, seed=1):
@@ -38,7 +37,7 @@ def _case(data, varies, seed=1):
     z = 0.5 * rng.normal(size=pull.shape)
     mean = typical + 0.1 * rng.normal(size=(patients, typical.size))
     tilt = 0.2 * rng.normal(size=(size, size))
-    between = np.diag(spread[varies] ** -2.0) + tilt @ tilt.T
+    between = np.diag(spread[varies] ** -2.0) + np.matmul(tilt, tilt.T)
     return made, (z, mean, between)
 
 
@@ -121,15 +120,10 @@ def test_slopes_equal_differences(data, odds, held):
 
 
 def _agree(at, place, i, slope):
-    def along(x):
-        moved = place.copy()
-        moved[i] = x[0]
-        return at(moved)
-
-    step = 1e-5
-    up = approx_fprime(place[[i]], along, step)[0]
-    down = approx_fprime(place[[i]], along, -step)[0]
-    assert (up + down) / 2 == pytest.approx(slope, rel=2e-4, abs=2e-4)
+    step = np.zeros(place.size)
+    step[i] = 1e-5
+    slope_found = (at(place + step) - at(place - step)) / 2e-5
+    assert slope_found == pytest.approx(slope, rel=2e-4, abs=2e-4)
 
 
 def test_the_quick_way_equals_the_general_one():
