@@ -77,7 +77,7 @@ def test_what_is_added_is_the_density_of_parameters_in_terms_of_z(data):
     errors = [ResidualError("lognormal", {"sd": 0.5})]
     samples = data.log_likelihood(data.levels(found.theta), errors).sum()
     prior = sum(
-        multivariate_normal(row, np.linalg.inv(between)).logpdf(theta)
+        multivariate_normal.logpdf(theta, row, np.linalg.inv(between))
         for row, theta in zip(mean, found.theta, strict=True)
     )
     sizes = [np.linalg.slogdet(x + between)[1] for x in made.precision]
