@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import multivariate_normal, norm
+from scipy.stats import norm
 
 import cellpk as ck
 from cellpk.fit.bayes.algebra import forward
@@ -76,13 +76,10 @@ def test_what_is_added_is_the_density_of_parameters_in_terms_of_z(data):
     )
     errors = [ResidualError("lognormal", {"sd": 0.5})]
     samples = data.log_likelihood(data.levels(found.theta), errors).sum()
-    prior = sum(
-        multivariate_normal.logpdf(theta, row, np.linalg.inv(between))
-        for row, theta in zip(mean, found.theta, strict=True)
-    )
+    away = found.theta - mean
+    prior = -0.5 * np.einsum("ia,ab,ib->", away, between, away)
     sizes = [np.linalg.slogdet(x + between)[1] for x in made.precision]
-    constant = 0.5 * (np.linalg.slogdet(between)[1] - 6 * np.log(2 * np.pi)) * len(z)
-    expected = samples + prior - 0.5 * sum(sizes) - constant
+    expected = samples + prior - 0.5 * sum(sizes)
     assert found.value == pytest.approx(expected, rel=1e-12)
 
 
