@@ -4,7 +4,6 @@ Curves are looked at on a grid that holds the times at which they change their c
 and again on finer ones about what was found.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,10 +24,7 @@ LATER = 48
 """Places of the first grid after that."""
 
 ZOOMS, FINER = 2, 8
-"""How often the peak is looked at more closely, and by how much."""
-
-AT_ONCE = 20_000
-"""Curves that are worked out at once."""
+"""How often a place is looked at more closely, and by how much."""
 
 _AFTER = 1e-9  # days after a change, where the level may have jumped
 
@@ -103,19 +99,8 @@ def landmarks(
     >>> [float(x.round(2)) for x in (found.cmax, found.tmax, found.tlast)]
     [24000.0, 9.3, 209.22]
     """
-    inputs = inputs or model.inputs()
-    flat = theta.reshape(-1, *theta.shape[-2:]) if theta.ndim > 1 else theta[None, None]
-    each = max(1, AT_ONCE // flat.shape[1])
-    parts = []
-    for at in range(0, len(flat), each):
-        own = flat[at : at + each]
-        curves = _Curves(model, own, until, observed, inputs, tolerance)
-        parts.append(curves.found(limit))
-    joined = np.concatenate(parts, axis=1).reshape(4, *theta.shape[:-1])
-    cmax, tmax, tlast, beyond = joined
-    if limit is None:
-        return Landmarks(cmax, tmax, None, None)
-    return Landmarks(cmax, tmax, tlast, beyond == 1)
+    own = inputs or model.inputs()
+    return _Curves(model, theta, until, observed, own, tolerance).found(limit)
 
 
 def grid(until: float) -> Array:
@@ -133,7 +118,7 @@ def grid(until: float) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class _Curves:
-    """Some curves: theta has the shape (k, m, p)."""
+    """Curves, and where they are looked at."""
 
     model: "Model"
     theta: Array
@@ -142,21 +127,22 @@ class _Curves:
     inputs: Inputs
     tolerance: float
 
-    def found(self, limit: float | None) -> Array:
-        """Return peak, its time, the last time above, whether it lies beyond."""
+    def found(self, limit: float | None) -> Landmarks:
         days = self._days()
         levels = self._solved(days)
-        log_level = levels.log_level
-        nothing = np.full(log_level.shape[:-1], np.nan)
+        failed, log_level = levels.failed, levels.log_level
         log_peak, when = self._peak(days, log_level)
-        rows = [np.exp(log_peak), when, nothing, nothing]
-        if limit is not None:
-            rows[2:] = self._last(days, log_level, np.log(limit))
-        failed = levels.failed.reshape(nothing.shape)
-        return np.where(failed, np.nan, np.stack(rows))
+        cmax = np.where(failed, np.nan, np.exp(log_peak))
+        tmax = np.where(failed, np.nan, when)
+        if limit is None:
+            return Landmarks(cmax, tmax, None, None)
+        beyond = ~failed & (log_level[..., -1] > np.log(limit))
+        last = self._last(days, log_level, np.log(limit))
+        tlast = np.where(failed, np.nan, np.where(beyond, self.until, last))
+        return Landmarks(cmax, tmax, tlast, beyond)
 
     def _days(self) -> Array:
-        """Return the grid with what each curve has of its own, (k, m, n)."""
+        """Return the grid with what each curve has of its own, (..., n)."""
         own = self.model.marks(self.theta, inputs=self.inputs)
         own = np.concatenate([own, own + _AFTER], axis=-1)
         own = np.clip(np.nan_to_num(own, nan=0.0), 0.0, self.until)
@@ -186,13 +172,11 @@ class _Curves:
         take = np.take_along_axis
         return take(log_level, at, -1)[..., 0], take(days, at, -1)[..., 0]
 
-    def _last(self, days: Array, log_level: Array, limit: float) -> Iterator[Array]:
-        """Return the last time above, held at the horizon, and where it is held."""
-        above = log_level > limit
-        never, beyond = ~above.any(-1), above[..., -1]
+    def _last(self, days: Array, log_level: Array, limit: float) -> Array:
+        """Return when the level falls below a limit for good; 0 where never above."""
+        never = ~(log_level > limit).any(-1)
         for _ in range(ZOOMS):
-            last = _last_of(log_level > limit)
-            _, left, right = _about(days, last)
+            _, left, right = _about(days, _last_of(log_level > limit))
             days = _between(left, right)
             log_level = self._solved(days).log_level
         last = _last_of(log_level > limit)
@@ -200,9 +184,7 @@ class _Curves:
         _, high, low = _about(log_level, last)
         with np.errstate(divide="ignore", invalid="ignore"):
             share = np.clip((high - limit) / (high - low), 0.0, 1.0)
-        crossed = left + share * (right - left)
-        found = np.where(never, 0.0, np.where(beyond, self.until, crossed))
-        return iter((found, beyond.astype(float)))
+        return np.where(never, 0.0, left + share * (right - left))
 
 
 def _last_of(above: NDArray[np.bool_]) -> NDArray[np.intp]:
