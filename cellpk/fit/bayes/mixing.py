@@ -54,7 +54,7 @@ def mixing(values: Array) -> Mixing:
     >>> bool(found.r_hat < 1.01), bool(found.ess_bulk > 1000)
     (True, True)
     """
-    from arviz_stats.base import array_stats
+    from arviz_stats.base.array import array_stats
 
     shape = values.shape[2:]
     flat = values.reshape(*values.shape[:2], -1)

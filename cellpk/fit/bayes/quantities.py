@@ -108,7 +108,8 @@ class QuantityDraws:
         values = self.values
         ends = quantiles(values.reshape(-1, *values.shape[2:]), SHARES)
         # What there is in some draws only has no chains: those of its curve stand in.
-        found = mixing(np.where(np.isnan(values), self.of_curves, values))
+        some = self.curves.expanded.any((0, 1))[:, None]
+        found = mixing(np.where(np.isnan(values) & some, self.of_curves, values))
         patients, names = self.curves.patients, self.names
         columns: dict[str, object] = {
             "patient": np.repeat(patients, len(names)),
@@ -238,7 +239,9 @@ def chunks(curves: Curves, group: Group) -> Iterator[tuple[int, slice]]:
 
     Examples
     --------
-    >>> theta, group = np.zeros((2, 5, 1, 6)), Group(np.array([0]), Inputs())
+    >>> import cellpk as ck
+    >>> inputs = ck.load_model("stein_2019_tisagenlecleucel").inputs()
+    >>> theta, group = np.zeros((2, 5, 1, 6)), Group(np.array([0]), inputs)
     >>> list(chunks(Curves(("a",), theta, theta[..., 0] == 0, (group,)), group))
     [(0, slice(0, 20000, None)), (1, slice(0, 20000, None))]
     """

@@ -25,6 +25,10 @@ UNINFORMED, LITTLE = 0.3, 0.6
 """Contractions below which the data do not inform an estimate, and below which they
 inform it little."""
 
+MOVED = 0.5
+"""Area in common below which the data moved an estimate: of two normal distributions of
+one SD, where they stand 1.35 SDs apart."""
+
 _THINNED = 2000  # draws of which densities are estimated: more change no digit
 _PLACES = 400  # at which densities are compared, over the range of each
 
@@ -62,6 +66,7 @@ class Estimate:
     def row(self) -> dict[str, object]:
         """What the table says of it, but for the diagnostics of its chains."""
         contraction = contracted(self.posterior, self.prior)
+        common = overlap(self.posterior.ravel(), self.prior)
         value, low, high = self._natural(self.posterior)
         middle, least, most = self._natural(self.prior)
         return {
@@ -75,8 +80,8 @@ class Estimate:
             "prior_low": least,
             "prior_high": most,
             "contraction": contraction,
-            "overlap": overlap(self.posterior.ravel(), self.prior),
-            "sentence": informed(self.label, contraction),
+            "overlap": common,
+            "sentence": informed(self.label, contraction, common),
         }
 
     def _natural(self, drawn: Array) -> Array:
@@ -143,19 +148,37 @@ def _thinned(drawn: Array) -> Array:
     return drawn[kept.round().astype(int)]
 
 
-def informed(label: str, contraction: float) -> str:
+def informed(label: str, contraction: float, common: float) -> str:
     """Say where the data inform an estimate little or not at all; else nothing.
+
+    Data that move an estimate but leave it as uncertain as before contradict the prior,
+    which is another thing than to say nothing.
+
+    Parameters
+    ----------
+    label : str
+        What the estimate is called.
+    contraction, common : float
+        As from :func:`contracted` and :func:`overlap`.
 
     Examples
     --------
-    >>> informed("beta", 0.1), informed("beta", 0.5), informed("beta", 0.9)
-    ('the data do not inform beta', 'the data inform beta little', '')
+    >>> informed("beta", 0.1, 0.9), informed("beta", 0.5, 0.7)
+    ('the data do not inform beta', 'the data inform beta little')
+    >>> informed("beta", 0.1, 0.2)
+    'the data move beta away from its prior, and do not tell it more surely'
+    >>> informed("beta", 0.9, 0.2)
+    ''
     """
+    if contraction >= LITTLE:
+        return ""
+    if common < MOVED:
+        return f"the data move {label} away from its prior, and do not tell it " + (
+            "more surely" if contraction < UNINFORMED else "much more surely"
+        )
     if contraction < UNINFORMED:
         return f"the data do not inform {label}"
-    if contraction < LITTLE:
-        return f"the data inform {label} little"
-    return ""
+    return f"the data inform {label} little"
 
 
 def estimates_table(fit: "BayesFit") -> pd.DataFrame:
@@ -177,7 +200,7 @@ def estimates_table(fit: "BayesFit") -> pd.DataFrame:
         on the parameter's own scale, of SDs and residual errors on the log scale, of
         correlations on Fisher's, of the share on the logit scale; ``r_hat, ess_bulk,
         ess_tail``, see :func:`.mixing.mixing`; ``sentence``, where the data say little
-        or nothing of it.
+        or nothing of it, or contradict its prior, see :func:`informed`.
 
     Examples
     --------
