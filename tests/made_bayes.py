@@ -67,7 +67,7 @@ def known(fit_model, *, sd=1e-6, **spread):
     """A change: the population is known to be that of the model file."""
 
     def change(chain):
-        number, rng = len(chain["location"]), np.random.default_rng(7)
+        rng = np.random.default_rng(7)
         size = len(fit_model.free)
         location = chain["location"] * 0.0
         location[:, :size] = fit_model.typical
