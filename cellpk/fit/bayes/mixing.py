@@ -61,7 +61,10 @@ def mixing(values: Array) -> Mixing:
     moves = np.isfinite(flat).all((0, 1)) & (np.ptp(flat, axis=(0, 1)) > 0)
     found = np.full((3, flat.shape[-1]), np.nan)
     own = np.moveaxis(flat[..., moves], -1, 0)
-    if len(own):
+    if not len(own):
+        return Mixing(*found.reshape(3, *shape))
+    # Of what is yes or no in equal shares, the distance from the median is one number.
+    with np.errstate(invalid="ignore", divide="ignore"):
         if len(values) > 1:
             found[0, moves] = array_stats.rhat(own)
         found[1, moves] = array_stats.ess(own, method="bulk")

@@ -93,7 +93,7 @@ class QuantityDraws:
         return tuple(self.units)
 
     @property
-    def values(self) -> Array:
+    def draws(self) -> Array:
         """Draws, shape (chains, draws, N, Q).
 
         Where cells never expanded, peak, area and the last time above the limit are 0,
@@ -105,7 +105,7 @@ class QuantityDraws:
     @property
     def table(self) -> pd.DataFrame:
         """One row per patient and quantity; see ``BayesFit.quantities``."""
-        values = self.values
+        values = self.draws
         ends = quantiles(values.reshape(-1, *values.shape[2:]), SHARES)
         # What there is in some draws only has no chains: those of its curve stand in.
         some = self.curves.expanded.any((0, 1))[:, None]
