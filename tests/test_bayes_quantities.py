@@ -64,7 +64,7 @@ def test_the_typical_patient_has_the_quantities_of_the_model(study):
     last = row(table, "tlast")
     assert (last["value"], last["censored"]) == (90.0, 1.0)
     assert last["remark"] == (
-        "in 100% of the draws above 100 copies/ug at the horizon, day 90, which stands "
+        "in 100.0% of the draws above 100 copies/ug at the horizon, day 90, which stands "
         "for what is later"
     )
     assert row(table, "auc_0_28")["unit"] == "day*copies/ug"
@@ -264,6 +264,19 @@ def test_what_is_not_possible_is_named(study, asked, found):
     fit = made_bayes(STEIN, study, draws=20)
     with pytest.raises(FitError, match=found):
         fit.quantities(**asked)
+
+
+def test_draws_without_a_curve_are_left_out_and_counted(study):
+    def change(chain):
+        location = np.tile(STEIN.typical, (len(chain["location"]), 1))
+        location[:5, 1] = np.nan
+        return chain | {"location": location}
+
+    fit = made_bayes(STEIN, study, draws=50, change=change)
+    found = row(fit.quantities("typical"), "cmax")
+    assert found["value"] == pytest.approx(np.exp(STEIN.typical[CMAX]))
+    assert found["remark"] == "in 10.0% of the draws no number: these are left out"
+    assert np.isnan(found["r_hat"])
 
 
 def test_visits_that_are_not_possible_are_named(study):

@@ -75,13 +75,13 @@ def persistence_table(
     days = np.array(list(named.values()))
     populations = POPULATIONS if fit.model.equations.closed else SOLVED_POPULATIONS
     new = curves_of(fit, "new", dose=dose, number=NEW, draws=populations)
-    own = above_limit(fit, curves_of(fit, "patients", dose=dose), days, horizon)
+    own = above_limit(fit, curves_of(fit, "patients", dose=dose), days, horizon=horizon)
     tables = [
         _rows(fit.patients, own.astype(float), certain=True),
         _rows(("all patients",), own.mean(2, keepdims=True)),
         _rows(
             ("new patient",),
-            above_limit(fit, new, days, horizon).mean(2, keepdims=True),
+            above_limit(fit, new, days, horizon=horizon).mean(2, keepdims=True),
         ),
     ]
     table = pd.concat(tables, ignore_index=True)
@@ -106,7 +106,7 @@ def _rows(
 
 
 def above_limit(
-    fit: "BayesFit", curves: Curves, days: Array, horizon: Horizon
+    fit: "BayesFit", curves: Curves, days: Array, *, horizon: Horizon
 ) -> NDArray[np.bool_]:
     """Return whether curves are above a limit.
 

@@ -124,23 +124,27 @@ class QuantityDraws:
         return pd.DataFrame(columns | self._censored())
 
     def _censored(self) -> dict[str, object]:
-        """Return in which share of the draws a quantity is later, and say so."""
+        """Return in which share of the draws a quantity is later, and remarks."""
         shape = len(self.curves.patients), len(self.names)
         censored = np.full(shape, np.nan)
         if self.beyond is not None:
             later = self.beyond & self.curves.expanded
             censored[:, self.names.index(LAST)] = later.mean((0, 1))
-        remarks = [self._remark(share) for share in censored.flat]
+        failed = (~np.isfinite(self.of_curves)).mean((0, 1))
+        pairs = zip(censored.flat, failed.flat, strict=True)
+        remarks = [self._remark(later, none) for later, none in pairs]
         return {"censored": censored.ravel(), "remark": remarks}
 
-    def _remark(self, share: float) -> str:
-        if not share > 0:
-            return ""
-        one = self.horizon
-        return (
-            f"in {share:.0%} of the draws above {one.limit:g} {one.series.unit} at the "
-            f"horizon, day {one.until:g}, which stands for what is later"
-        )
+    def _remark(self, later: float, none: float) -> str:
+        said, one = [], self.horizon
+        if later > 0:
+            said.append(
+                f"in {later:.1%} of the draws above {one.limit:g} {one.series.unit} at "
+                f"the horizon, day {one.until:g}, which stands for what is later"
+            )
+        if none > 0:
+            said.append(f"in {none:.1%} of the draws no number: these are left out")
+        return "; ".join(said)
 
 
 def quantiles(drawn: Array, shares: tuple[float, ...]) -> Array:

@@ -209,7 +209,8 @@ class BayesFit(Saveable):
             median, in ``unit``, with ``low`` and ``high`` of the 90 % interval;
             ``expanded``, in which share of the draws her cells expanded; ``r_hat,
             ess_bulk, ess_tail``; ``censored``, in which share ``tlast`` is beyond the
-            horizon, and ``remark``, which says so. In draws in which cells never
+            horizon, and ``remark``, which says so, and how many draws give no number:
+            ``r_hat`` is NaN then. In draws in which cells never
             expanded, ``cmax``, ``auc_0_28`` and ``tlast`` are 0 and count; the others
             are of the draws in which they did.
 
