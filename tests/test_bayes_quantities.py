@@ -64,8 +64,8 @@ def test_the_typical_patient_has_the_quantities_of_the_model(study):
     last = row(table, "tlast")
     assert (last["value"], last["censored"]) == (90.0, 1.0)
     assert last["remark"] == (
-        "in 100.0% of the draws above 100 copies/ug at the horizon, day 90, which stands "
-        "for what is later"
+        "in 100.0% of the draws above 100 copies/ug at the horizon, day 90, which "
+        "stands for what is later"
     )
     assert row(table, "auc_0_28")["unit"] == "day*copies/ug"
     later = row(fit.quantities("typical", until=400, limit=100), "tlast")
