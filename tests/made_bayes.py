@@ -32,7 +32,7 @@ def made_bayes(model, study, *, draws=400, chains=2, change=lambda chain: chain,
         population, rng = drawn(draws, seed)
         found.append(with_patients(change(population), shape.structure, rng))
     return BayesFit(
-        model=shape.data.model,
+        given=model,
         study=study,
         shape=shape,
         asked=asked | {"assays": None},
