@@ -26,7 +26,7 @@ def test_the_plain_model_is_the_same():
         means = np.tile(location, (4, 1))
         z = rng.normal(size=(4, 6))
         theta = density.whitening.forward(z, means, between)
-        own = density(z, means, between, np.log(error)).value
+        own = density.evaluation(z, means, between, np.log(error)).value
         total = density.whitening.precision + between
         own += 0.5 * np.linalg.slogdet(total)[1].sum()  # of parameters, not of z
         own -= 0.5 * np.square((location - numbers.centre) / numbers.sd).sum()

@@ -56,7 +56,7 @@ def forward(
     turned, value = np.zeros((patients, v, v)), np.empty(patients)
     right, middle = np.empty(v), np.empty(v)
     for i in range(patients):
-        log_size = _inverse_root(precision[i], between, turned[i])
+        log_size = inverse_root(precision[i], between, turned[i])
         _times(between, mean[i], right)
         right += pull[i]
         _times_lower(turned[i], right, middle)
@@ -99,7 +99,7 @@ def _times_upper(turned: Array, x: Array, out: Array) -> None:
 
 
 @compiled
-def _inverse_root(one: Array, other: Array, turned: Array) -> float:
+def inverse_root(one: Array, other: Array, turned: Array) -> float:
     """Fill in the inverse of the Cholesky factor of a sum, and return its log size."""
     v = one.shape[0]
     root, log_size = np.empty((v, v)), 0.0

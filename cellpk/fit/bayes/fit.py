@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cellpk.fit.bayes.density import Density
 from cellpk.fit.bayes.evaluation import Evaluation
 from cellpk.fit.bayes.joint_model import blocks, joint_model
+from cellpk.fit.bayes.location import Location
 from cellpk.fit.bayes.prior_choice import Priors
 from cellpk.fit.bayes.prior_draws import prior_draws
 from cellpk.fit.bayes.prior_numbers import PriorNumbers, prior_numbers
@@ -247,7 +249,7 @@ class Compiled:
     sampler: Any
 
 
-def compiled_model(question: Question, density: Evaluation) -> Compiled:
+def compiled_model(question: Question, density: Density) -> Compiled:
     """Compile the model of a question.
 
     Other samples of as many patients, with the same structure and priors, need no new
@@ -267,18 +269,23 @@ def compiled_model(question: Question, density: Evaluation) -> Compiled:
         return Compiled(patients, nutpie.compile_pymc_model(model, backend="numba"))
 
 
-def density_of(question: Question, seed: int) -> Evaluation:
+def density_of(question: Question, seed: int) -> Density:
     """Return the density of all patients, whitened by what their samples tell."""
     shape = question.shape
     rng = np.random.default_rng([seed, 5])
     start = begin(question.sampled, question.first, question.priors, rng)
     white = whitening(start.importance, start.layout, start.covariance, rng=rng)
-    return Evaluation.of(shape.data, shape.errors, white)
+    prior = question.priors.numbers
+    return Density(
+        Evaluation.of(shape.data, shape.errors, white),
+        Location.of(white, shape.structure, prior.centre, prior.sd),
+        shape.structure,
+    )
 
 
 def sampled_chains(
     question: Question,
-    density: Evaluation,
+    density: Density,
     sampling: Sampling,
     *,
     seed: int,
@@ -291,7 +298,7 @@ def sampled_chains(
     ----------
     question : Question
         What is asked.
-    density : Evaluation
+    density : Density
         Of all patients, in whitened numbers.
     sampling : Sampling
         How long.
@@ -316,21 +323,21 @@ def sampled_chains(
     )
 
 
-def _finished(question: Question, density: Evaluation, chain: Chain) -> Chain:
+def _finished(question: Question, density: Density, chain: Chain) -> Chain:
     """Return a chain with parameters in the place of whitened numbers."""
     structure = question.shape.structure
-    found = {
-        n: x for n, x in chain.items() if not n.startswith(("chol_", "z", "lot_z"))
-    }
-    found["location"] = found.pop("coefficient")
+    raw = ("chol_", "w", "z", "lot_z")
+    found = {n: x for n, x in chain.items() if not n.startswith(raw)}
     correlation = _correlations(structure, chain)
+    inverse = np.linalg.inv(
+        correlation * found["spread"][:, :, None] * found["spread"][:, None, :]
+    )
+    placed = zip(chain["w"], inverse, strict=True)
+    found["location"] = np.array([density.location.forward(*x).beta for x in placed])
     means = np.einsum("ipq,sq->sip", structure.design, found["location"])
     if structure.lots:
         found["lot_effect"] = chain["lot_z"] * chain["lot_spread"][:, None, :]
         means = means + structure.lots.shift(found["lot_effect"], means.shape[-1])
-    inverse = np.linalg.inv(
-        correlation * found["spread"][:, :, None] * found["spread"][:, None, :]
-    )
     each = zip(chain["z"], means, inverse, strict=True)
     theta = np.array([density.whitening.forward(*one) for one in each])
     return found | {"correlation": correlation, "theta": theta}

@@ -65,8 +65,9 @@ def joint_model(
     Returns
     -------
     pymc.Model
-        Free variables: ``coefficient``, ``spread``, ``chol_K`` (a block of
-        correlations), ``error``, ``never_expanded``, ``lot_spread``, ``lot_z``, ``z``.
+        Free variables: ``w`` (coefficients), ``spread``, ``chol_K`` (a block of
+        correlations), ``error``, ``never_expanded``, ``lot_spread``, ``lot_z``, ``z``
+        (patients).
 
     Examples
     --------
@@ -76,10 +77,9 @@ def joint_model(
     import pymc as pm
     import pytensor.tensor as pt
 
-    numbers, patients = priors.numbers, len(operation.density.data.patients)
+    numbers, patients = priors.numbers, len(structure.design)
     varying = int(structure.varies.sum())
     with pm.Model() as model:
-        beta: Any = pm.Normal("coefficient", numbers.centre, numbers.sd)
         spread: Any = pm.HalfNormal("spread", numbers.spread)
         error: Any = pm.HalfNormal("error", numbers.error)
         odds: Any = pt.constant(-np.inf)
@@ -87,9 +87,10 @@ def joint_model(
             share: Any = pm.Beta("never_expanded", *numbers.never)
             odds = pm.math.logit(share)
         between, log_root = _precision(structure, numbers.correlation, spread)
-        mean: Any = pt.dot(structure.design, beta) + _of_lots(structure, numbers.lot)
+        shift = _of_lots(structure, numbers.lot)
+        w: Any = pm.Flat("w", shape=len(structure.coefficients))
         z: Any = pm.Flat("z", shape=(patients, varying))
-        found: Any = operation(z, mean, between, pt.log(error), odds)
+        found: Any = operation(w, z, shift, between, pt.log(error), odds)
         pm.Potential("patients", found[0] - patients * log_root)
     return model
 
@@ -123,7 +124,7 @@ def _of_lots(structure: Structure, scales: Array) -> Any:
 
     lots = structure.lots
     if lots is None:
-        return 0.0
+        return pt.zeros((len(structure.design), len(structure.names)))
     spread: Any = pm.HalfNormal("lot_spread", scales)
     effects: Any = (
         pm.Normal("lot_z", shape=(len(lots.names), len(lots.places))) * spread

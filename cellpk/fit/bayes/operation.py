@@ -9,7 +9,7 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import generate_fallback_impl, numba_funcify
 
-from cellpk.fit.bayes.evaluation import Evaluation
+from cellpk.fit.bayes.density import Density
 
 
 class Patients(Op):
@@ -17,7 +17,7 @@ class Patients(Op):
 
     Parameters
     ----------
-    density : Evaluation
+    density : Density
         What is worked out. Another one of the same shapes may take its place, without
         anything being compiled anew.
 
@@ -27,23 +27,28 @@ class Patients(Op):
     'Op'
     """
 
-    def __init__(self, density: Evaluation) -> None:
+    def __init__(self, density: Density) -> None:
         self.density = density
 
     def make_node(self, *inputs: Any) -> Apply:
-        """Return the node: z, mean, between, errors, odds to value and slopes.
+        """Return the node: w, z, shift, between, errors, odds to value and slopes.
 
         Log odds of minus infinity stand for no class of patients who never expand.
         """
         given = [pt.as_tensor_variable(each) for each in inputs]
-        kinds = ["dscalar", "dmatrix", "dmatrix", "dmatrix", "dvector", "dscalar"]
+        kinds = ("dscalar", "dvector", *["dmatrix"] * 3, "dvector", "dscalar")
         return Apply(self, given, [getattr(pt, kind)() for kind in kinds])
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         """Work it out."""
-        z, mean, between, errors, odds = inputs
-        found = self.density(z, mean, between, errors, log_odds=float(odds))
-        for storage, value in zip(output_storage, (found[0], *found[2:]), strict=True):
+        w, z, shift, between, errors, odds = inputs
+        found = self.density(
+            *(w, z, shift),
+            between=between,
+            error_logs=errors,
+            log_odds=float(odds),
+        )
+        for storage, value in zip(output_storage, found, strict=True):
             storage[0] = np.asarray(value, float)
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
