@@ -175,7 +175,7 @@ class BayesFit(Saveable):
         """One row per check of the sampler; see :func:`.checks.sampler_checks`."""
         from cellpk.fit.bayes.checks import sampler_checks
 
-        return sampler_checks(self)
+        return sampler_checks(self.tree)
 
     @property
     def doubts(self) -> tuple[str, ...]:
