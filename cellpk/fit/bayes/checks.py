@@ -67,7 +67,8 @@ def sampler_checks(tree: "xr.DataTree") -> pd.DataFrame:
     >>> list(found["sentence"][~found["passed"]])
     ['9 of 1800 draws diverge (0.5 %): ...; sample with a higher "accept".']
     """
-    posterior, stats = tree["posterior"], tree["sample_stats"]
+    posterior = tree.children["posterior"].to_dataset()
+    stats = tree.children["sample_stats"].to_dataset()
     rows = [_chains(posterior.sizes["chain"])]
     rows += mixing_rows("population", population_numbers(posterior))
     for subject, variable in (("patients", "theta"), ("lots", "lot_effect")):
@@ -114,7 +115,7 @@ def _chains(number: int) -> dict[str, object]:
     return found | {"sentence": said}
 
 
-def _divergences(stats: "xr.DataTree") -> dict[str, object]:
+def _divergences(stats: "xr.Dataset") -> dict[str, object]:
     diverging = np.asarray(stats["diverging"])
     number, total = int(diverging.sum()), diverging.size
     said = "No draw diverges."
@@ -127,8 +128,8 @@ def _divergences(stats: "xr.DataTree") -> dict[str, object]:
     return found | {"sentence": said}
 
 
-def _energy(stats: "xr.DataTree") -> dict[str, object]:
-    from arviz_stats.base import array_stats
+def _energy(stats: "xr.Dataset") -> dict[str, object]:
+    from arviz_stats.base.array import array_stats
 
     each = np.array(
         [array_stats.bfmi(one[None])[0] for one in np.asarray(stats["energy"])]
@@ -144,7 +145,7 @@ def _energy(stats: "xr.DataTree") -> dict[str, object]:
     return found | {"worst": f"chain {worst}", "sentence": said}
 
 
-def _depth(stats: "xr.DataTree") -> list[dict[str, object]]:
+def _depth(stats: "xr.Dataset") -> list[dict[str, object]]:
     """Return the check of long paths, where the sampler says how long they are."""
     if "depth" not in stats:
         return []

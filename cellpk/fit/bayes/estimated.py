@@ -21,14 +21,14 @@ _LABELS = {
 """How a number is called, by the variable that it stands in."""
 
 
-def population_numbers(posterior: "xr.DataTree") -> dict[str, Array]:
+def population_numbers(posterior: "xr.Dataset") -> dict[str, Array]:
     """Return the draws of every number of the population, by its name.
 
     A correlation is there once, and only where it is estimated.
 
     Parameters
     ----------
-    posterior : xarray.DataTree
+    posterior : xarray.Dataset
         The group ``posterior`` of a fit.
 
     Returns
@@ -41,7 +41,7 @@ def population_numbers(posterior: "xr.DataTree") -> dict[str, Array]:
     >>> drawn = {"location": np.zeros((1, 4, 1)), "never_expanded": np.ones((1, 4))}
     >>> tree = az.from_dict({"posterior": drawn}, dims={"location": ["coefficient"]},
     ...                     coords={"coefficient": ["fb"]})
-    >>> list(population_numbers(tree["posterior"]))
+    >>> list(population_numbers(tree["posterior"].to_dataset()))
     ['fb', 'never expanded']
     """
     found: dict[str, Array] = {}
@@ -58,7 +58,7 @@ def population_numbers(posterior: "xr.DataTree") -> dict[str, Array]:
     return found
 
 
-def _correlations(posterior: "xr.DataTree") -> dict[str, Array]:
+def _correlations(posterior: "xr.Dataset") -> dict[str, Array]:
     """Return the correlations that are not fixed at 0."""
     each = posterior["correlation"]
     names, values = each.coords["varying"].values, np.asarray(each)

@@ -96,7 +96,7 @@ def mixing_rows(
     --------
     >>> apart = np.random.default_rng(1).normal([[0], [3]], size=(2, 500))
     >>> mixing_rows("population", {"fb": apart})[0]["sentence"]
-    'R-hat of fb is 1.732, not below 1.01: the chains do not agree; sample longer.'
+    'R-hat of fb is 1.735, not below 1.01: the chains do not agree; sample longer.'
     """
     names, drawn = list(numbers), np.stack(list(numbers.values()), axis=-1)
     found = [
@@ -113,7 +113,7 @@ def _each(drawn: Array, what: str, **how: object) -> Array:
 
     None of a number that does not move: a chain that is stuck says nothing.
     """
-    from arviz_stats.base import array_stats
+    from arviz_stats.base.array import array_stats
 
     moves = np.ptp(drawn, axis=(0, 1)) > 0
     found = np.full(len(moves), np.nan)
@@ -128,32 +128,34 @@ def _row(
 ) -> dict[str, object]:
     place, missed = limit.place(values), limit.missed(values, limit.limit)
     far = limit.missed(values, limit.worst if few else limit.limit)
-    passed = not far.any() and missed.mean() <= few
-    value, failing = float(values[place]), int(missed.sum())
-    return {
+    passed = bool(not far.any() and missed.mean() <= few)
+    row = {
         "check": limit.check,
         "subject": subject,
         "worst": names[place],
-        "value": value,
+        "value": float(values[place]),
         "limit": limit.limit,
-        "failing": failing,
+        "failing": int(missed.sum()),
         "of": len(names),
         "passed": passed,
-        "sentence": _sentence(limit, names[place], value, failing, len(names), passed),
     }
+    said = _what_passes(limit, row) if passed else _what_fails(limit, row)
+    return row | {"sentence": said}
 
 
-def _sentence(
-    limit: Limit, name: str, value: float, failing: int, number: int, passed: bool
-) -> str:
-    shown = f"{value:.3f}" if limit is R_HAT else f"{value:.0f}"
-    said = f"{limit.check} of {name} is {shown}"
-    if np.isnan(value):
-        return (
-            f"{name} never moves: no draw was accepted; sample anew with more tuning."
-        )
-    if passed:
-        return f"{said}, the worst of {number}."
+def _what_passes(limit: Limit, row: Mapping[str, object]) -> str:
+    return f"{_said(limit, row)}, the worst of {row['of']}."
+
+
+def _what_fails(limit: Limit, row: Mapping[str, object]) -> str:
+    if row["value"] != row["value"]:  # it is not a number
+        todo = "look at where the chains begin, and sample anew"
+        return f"{row['worst']} never moves, or is no number: {todo}."
     side = "below" if limit.least else "not below"
-    many = f" ({failing} of {number} miss it)" if number > 1 else ""
-    return f"{said}, {side} {limit.limit:g}{many}: {limit.advice}."
+    many = f" ({row['failing']} of {row['of']} miss it)" if row["of"] != 1 else ""
+    return f"{_said(limit, row)}, {side} {limit.limit:g}{many}: {limit.advice}."
+
+
+def _said(limit: Limit, row: Mapping[str, object]) -> str:
+    shown = f"{row['value']:.0f}" if limit.least else f"{row['value']:.3f}"
+    return f"{limit.check} of {row['worst']} is {shown}"
