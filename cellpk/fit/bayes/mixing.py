@@ -129,7 +129,7 @@ def _row(
     place, missed = limit.place(values), limit.missed(values, limit.limit)
     far = limit.missed(values, limit.worst if few else limit.limit)
     passed = bool(not far.any() and missed.mean() <= few)
-    row = {
+    row: dict[str, object] = {
         "check": limit.check,
         "subject": subject,
         "worst": names[place],

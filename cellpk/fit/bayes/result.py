@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellpk.fit.bayes.draws import PopulationDraws
+from cellpk.fit.bayes.loo import LeaveOneOut, Per, leave_one_out
 from cellpk.fit.bayes.prior_choice import Priors
 from cellpk.fit.bayes.prior_numbers import PriorNumbers
 from cellpk.fit.bayes.sampling import Sampling
@@ -187,6 +188,16 @@ class BayesFit(Saveable):
     def converged(self) -> bool:
         """Whether nothing speaks against it."""
         return not self.doubts
+
+    def loo(self, per: Per = "patient") -> LeaveOneOut:
+        """Return how well each is predicted by all others; see :func:`leave_one_out`.
+
+        Parameters
+        ----------
+        per : {"patient", "sample"}
+            Who or what is left out.
+        """
+        return leave_one_out(self, per)
 
     @property
     def n_samples(self) -> int:
