@@ -183,7 +183,7 @@ def standard_error(each: Array) -> float:
 
     Examples
     --------
-    >>> standard_error(np.array([1.0, 3.0]))
+    >>> standard_error(np.array([1.0, 3.0])).__round__(6)
     2.0
     """
     if len(each) < 2:

@@ -1,14 +1,17 @@
 """What each draw of the population makes of each patient: her marginal likelihood."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
-from cellpk.fit.population.importance import Importance
+from cellpk.fit.bayes.whitening import Whitening, whitening
+from cellpk.fit.population.importance import Importance, log_normal
 from cellpk.fit.population.joint import JointData
+from cellpk.fit.population.proposal import Proposal, about
 from cellpk.fit.population.state import Sampled, State
 from cellpk.fit.population.structure import Structure
 
@@ -20,8 +23,10 @@ Array = NDArray[np.float64]
 KEPT = 400
 """Draws of the population under which patients are looked at."""
 
-INNER = 1000
+INNER = 500
 """Draws of each patient's parameters by which they are integrated out."""
+
+_WIDE = 0.2  # share of them that are from the distribution between patients
 
 
 def kept_draws(number: int, chains: int, kept: int) -> NDArray[np.intp]:
@@ -41,9 +46,9 @@ def marginal_likelihood(
 ) -> Array:
     """Return the log likelihood of each patient under draws of the population.
 
-    Her parameters are integrated out by importance sampling, with the same draws of
-    them under all draws of the population. Where patients share donor lots, what each
-    lot adds is as drawn.
+    Her parameters are integrated out by importance sampling, from what her samples and
+    that draw of the population leave of them. Where patients share donor lots, what
+    each lot adds is as drawn.
 
     Parameters
     ----------
@@ -67,17 +72,90 @@ def marginal_likelihood(
     chains, number = sizes["chain"], sizes["draw"]
     within = kept_draws(number, chains, kept)
     rows = (np.arange(chains)[:, None] * number + within).ravel()
-    posteriors = fit.posteriors
-    structure, middle = given_lots(fit.structure), _state(fit, fit.state)
-    found = Importance(
-        Sampled(JointData(fit.data), structure),
-        middle,
-        moments=(posteriors.mean, posteriors.covariance),
-        rng=np.random.default_rng([fit.seed, 7]),
-        draws=inner,
-    )
-    each = [found.log_likelihood(state) for state in _states(fit, rows)]
+    integral = Integral.of(fit, inner)
+    each = [integral.log_likelihood(state) for state in _states(fit, rows)]
     return np.reshape(each, (chains, len(within), -1))
+
+
+@dataclass(frozen=True, eq=False)
+class Integral:
+    """Integrates the parameters of patients out.
+
+    With draws of their own for every population: where this hardly lets a parameter
+    differ between patients, draws that are made for another population miss what is
+    left of it.
+
+    Parameters
+    ----------
+    sampled : Sampled
+        The samples, and how parameters differ between patients, lots given.
+    told : Whitening
+        What the samples tell of each patient, as normal distributions, roughly.
+    draws : int
+        Draws of each patient.
+    seed : sequence of int
+        Chance: the same for every population, so that their differences are not of it.
+
+    Examples
+    --------
+    >>> sorted(Integral.__annotations__)
+    ['draws', 'sampled', 'seed', 'told']
+    """
+
+    sampled: Sampled
+    told: Whitening
+    draws: int
+    seed: Sequence[int]
+
+    @classmethod
+    def of(cls, fit: "BayesFit", draws: int) -> "Integral":
+        """Return the integral that suits a fit."""
+        sampled = Sampled(JointData(fit.data), given_lots(fit.structure))
+        state, known = _middle(fit), fit.posteriors
+        varies = sampled.structure.varies
+        found = Importance(
+            sampled,
+            state,
+            moments=(known.mean, known.covariance),
+            rng=np.random.default_rng([fit.seed, 7]),
+        )
+        mean, covariance = found.moments(state)
+        own = np.ix_(varies, varies)
+        told = whitening(
+            mean[:, varies],
+            covariance[:, *own],
+            expected=sampled.structure.means(state.beta)[:, varies],
+            between=np.linalg.inv(state.omega[own]),
+            told=~fit.data.all_below,
+        )
+        return cls(sampled, told, draws, (fit.seed, 8))
+
+    def log_likelihood(self, state: State) -> Array:
+        """Return the log likelihood of each patient, shape (patients,)."""
+        data, structure = self.sampled.data, self.sampled.structure
+        expected, varies = structure.means(state.beta), structure.varies
+        between = state.omega[np.ix_(varies, varies)]
+        proposal = self._proposal(expected[:, varies], between)
+        drawn = proposal.draw(self.draws, np.random.default_rng(self.seed))
+        theta = np.tile(expected, (self.draws, 1, 1))
+        theta[..., varies] = drawn
+        prior = log_normal(drawn - expected[:, varies], np.linalg.cholesky(between))
+        weights = prior - proposal.log_density(drawn)
+        weights += data.log_likelihood(data.levels(theta), state.errors)
+        curve = np.asarray(logsumexp(weights, axis=0)) - np.log(self.draws)
+        if not state.never:
+            return curve
+        zero = np.log(state.never) + data.no_cells(state.errors)[0]
+        return np.logaddexp(np.log1p(-state.never) + curve, zero)
+
+    def _proposal(self, expected: Array, between: Array) -> Proposal:
+        """Return from where parameters are drawn under one population."""
+        inverse = np.linalg.inv(between)
+        left = np.linalg.inv(self.told.precision + inverse)
+        pull = self.told.pull + expected @ inverse
+        centre = (left @ pull[..., None])[..., 0]
+        prior = about(expected, np.broadcast_to(between, left.shape))
+        return about(centre, left).beside(prior, _WIDE)
 
 
 def given_lots(structure: Structure) -> Structure:
@@ -122,11 +200,11 @@ def _states(fit: "BayesFit", rows: NDArray[np.intp]) -> Iterator[State]:
         yield state if effects is None else _with_lots(state, effects[row])
 
 
-def _state(fit: "BayesFit", state: State) -> State:
+def _middle(fit: "BayesFit") -> State:
     """Return the population with what each lot adds on average."""
     if not fit.structure.lots:
-        return state
-    return _with_lots(state, fit.posteriors.lot_mean)
+        return fit.state
+    return _with_lots(fit.state, fit.posteriors.lot_mean)
 
 
 def _with_lots(state: State, effects: Array) -> State:

@@ -1,5 +1,6 @@
 """Leave-one-out by Pareto-smoothed importance sampling, on plain arrays."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -89,5 +90,6 @@ def _one(own: Array, worth: float) -> tuple[float, float]:
 
     if np.ptp(own) < SAME:
         return float(own.mean()), -np.inf
-    weights, k = array_stats.psislw(own, r_eff=worth)
+    smooth: Callable[..., tuple[Array, float]] = array_stats.psislw
+    weights, k = smooth(own, r_eff=worth)
     return float(logsumexp(weights + own)), float(k)
