@@ -139,10 +139,8 @@ def compared(found: Mapping[str, LeaveOneOut]) -> pd.DataFrame:
     rows = pd.concat([one.table for one in found.values()], ignore_index=True)
     bad = rows["bad_k"].to_numpy(int)
     notes = [
-        _note(place == best, own.sum(), error, int(number))
-        for place, (own, error, number) in enumerate(
-            zip(away, errors, bad, strict=True)
-        )
+        _note(float(own.sum()), float(error), int(number))
+        for own, error, number in zip(away, errors, bad, strict=True)
     ]
     return pd.DataFrame(
         {
@@ -184,7 +182,7 @@ def stacking(elpd: Array) -> Array:
     array([0.847, 0.153])
     """
     import xarray as xr
-    from arviz_stats import compare
+    from arviz_stats.loo.compare import compare
     from arviz_stats.utils import ELPDDataLOO
 
     # What all fits find of one who is left out is taken off: it moves no weight, and
@@ -212,9 +210,9 @@ def stacking(elpd: Array) -> Array:
     return weights / weights.sum()
 
 
-def _note(best: bool, difference: float, error: float, bad: int) -> str:  # noqa: FBT001
+def _note(difference: float, error: float, bad: int) -> str:
     notes = []
-    if not best and not abs(difference) > 2 * error:
+    if difference and not abs(difference) > 2 * error:
         notes.append("not told apart from the best: the difference is within 2 SE")
     if bad:
         notes.append(f"elpd is not reliable: {bad} Pareto k are above the limit")

@@ -9,7 +9,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellpk.errors import FitError
-from cellpk.fit.bayes.marginal import KEPT, marginal_likelihood
 from cellpk.fit.bayes.psis import good_k, left_out
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ def leave_one_out(fit: "BayesFit", per: Per = "patient") -> LeaveOneOut:
     ['patient', 'assay', 'time', 'elpd', 'p_loo', 'k', 'sentence']
     """
     if per == "patient":
-        given = marginal_likelihood(fit, kept=KEPT)
+        given = fit.marginal
         frame = pd.DataFrame({"patient": fit.patients})
     elif per == "sample":
         given, frame = _samples(fit)

@@ -29,16 +29,15 @@ INNER = 500
 _WIDE = 0.2  # share of them that are from the distribution between patients
 
 
-def kept_draws(number: int, chains: int, kept: int) -> NDArray[np.intp]:
-    """Return which draws of a chain are kept, evenly spread: ``kept`` of all chains.
+def kept_draws(number: int, kept: int) -> NDArray[np.intp]:
+    """Return which draws of a chain are kept, evenly spread.
 
     Examples
     --------
-    >>> kept_draws(10, 2, 10)
+    >>> kept_draws(10, 5)
     array([0, 2, 4, 7, 9])
     """
-    each = min(number, max(1, kept // chains))
-    return np.linspace(0, number - 1, each).round().astype(np.intp)
+    return np.linspace(0, number - 1, min(number, kept)).round().astype(np.intp)
 
 
 def marginal_likelihood(
@@ -70,7 +69,7 @@ def marginal_likelihood(
     """
     sizes = fit.tree["posterior"].sizes
     chains, number = sizes["chain"], sizes["draw"]
-    within = kept_draws(number, chains, kept)
+    within = kept_draws(number, max(1, kept // chains))
     rows = (np.arange(chains)[:, None] * number + within).ravel()
     integral = Integral.of(fit, inner)
     each = [integral.log_likelihood(state) for state in _states(fit, rows)]

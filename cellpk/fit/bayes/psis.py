@@ -1,7 +1,6 @@
 """Leave-one-out by Pareto-smoothed importance sampling, on plain arrays."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +89,6 @@ def _one(own: Array, worth: float) -> tuple[float, float]:
 
     if np.ptp(own) < SAME:
         return float(own.mean()), -np.inf
-    smooth: Callable[..., tuple[Array, float]] = array_stats.psislw
+    smooth: Any = array_stats.psislw
     weights, k = smooth(own, r_eff=worth)
     return float(logsumexp(weights + own)), float(k)

@@ -189,6 +189,23 @@ class BayesFit(Saveable):
         """Whether nothing speaks against it."""
         return not self.doubts
 
+    @cached_property
+    def marginal(self) -> Array:
+        """Log likelihoods of patients, parameters integrated out, (chains, draws, N).
+
+        See :func:`.marginal.marginal_likelihood`: not of all draws.
+        """
+        from cellpk.fit.bayes.marginal import marginal_likelihood
+
+        return marginal_likelihood(self)
+
+    @cached_property
+    def sensitivity(self) -> pd.DataFrame:
+        """How estimates move with priors and samples; see :func:`sensitivity_table`."""
+        from cellpk.fit.bayes.sensitivity import sensitivity_table
+
+        return sensitivity_table(self)
+
     def loo(self, per: Per = "patient") -> LeaveOneOut:
         """Return how well each is predicted by all others; see :func:`leave_one_out`.
 

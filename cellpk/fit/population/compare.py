@@ -20,7 +20,7 @@ _Z = 1.959963984540054
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """Population fits of the same samples, side by side; made by :func:`cellpk.compare`.
+    """Population fits of the same samples, side by side; see :func:`cellpk.compare`.
 
     Parameters
     ----------
