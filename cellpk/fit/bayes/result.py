@@ -199,9 +199,8 @@ class BayesFit(Saveable):
 
         return marginal_likelihood(self)
 
-    @cached_property
     def sensitivity(self) -> pd.DataFrame:
-        """How estimates move with priors and samples; see :func:`sensitivity_table`."""
+        """Return how priors and samples move estimates: :func:`.sensitivity_table`."""
         from cellpk.fit.bayes.sensitivity import sensitivity_table
 
         return sensitivity_table(self)

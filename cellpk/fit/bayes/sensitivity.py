@@ -1,6 +1,6 @@
 """Whether estimates rest on the samples or on the priors: sensitivity to both."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,22 +10,21 @@ from cellpk.fit.bayes.estimated import population_numbers
 from cellpk.fit.bayes.marginal import kept_draws
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from cellpk.fit.bayes.result import BayesFit
 
 Array = NDArray[np.float64]
 
 THRESHOLD = 0.05
 """Sensitivity from which an estimate depends on prior or likelihood (Kallioinen et al.
-2024: that of a normal distribution whose mean moves by some 0.3 SD per doubling)."""
+2024)."""
 
 CONFLICT, STRONG, NEITHER = "prior-data conflict", "strong prior / weak likelihood", "-"
 
 _SAID = {
-    CONFLICT: "prior and samples pull {} apart: look at both",
-    STRONG: "the samples tell little of {}: it rests on its prior",
-    NEITHER: "the prior hardly moves {}",
+    CONFLICT: "Prior and samples both move {}, which they may see differently: look at "
+    "both.",
+    STRONG: "The samples tell little of {}: it rests on its prior.",
+    NEITHER: "The prior hardly moves {}.",
 }
 
 
@@ -70,75 +69,74 @@ def sensitivity_table(fit: "BayesFit") -> pd.DataFrame:
     True
     """
     posterior = fit.tree.children["posterior"].to_dataset()
-    prior = fit.tree.children["log_prior"].to_dataset()
     kept = kept_draws(posterior.sizes["draw"], fit.marginal.shape[1])
-    numbers = population_numbers(posterior.isel(draw=kept))
-    return sensitivities(numbers, _summed(prior.isel(draw=kept)), fit.marginal.sum(-1))
+    return diagnosed(
+        moved(population_numbers(posterior), _log_prior(fit)),
+        moved(population_numbers(posterior.isel(draw=kept)), fit.marginal.sum(-1)),
+    )
 
 
-def sensitivities(
-    numbers: dict[str, Array], log_prior: Array, log_likelihood: Array
-) -> pd.DataFrame:
-    """Return the sensitivity of numbers to prior and likelihood.
+def moved(numbers: dict[str, Array], log_density: Array) -> dict[str, float]:
+    """Return how far each number moves for each doubling of the power of a density.
 
     Parameters
     ----------
     numbers : dict of str to ndarray, shape (chains, draws)
         Draws of each number.
-    log_prior, log_likelihood : ndarray, shape (chains, draws)
-        Of all of them together, but for constants.
-
-    Returns
-    -------
-    DataFrame
-        See :func:`sensitivity_table`.
+    log_density : ndarray, shape (chains, draws)
+        Log prior or log likelihood of all of them together, but for constants.
 
     Examples
     --------
-    >>> x = np.random.default_rng(1).normal(size=(2, 1000)) / 10     # n = 99, prior 1
-    >>> sensitivities({"x": x}, -x**2 / 2, -99 * x**2 / 2)["diagnosis"][0]
-    '-'
+    >>> x = np.random.default_rng(1).normal(size=(2, 1000)) / 10
+    >>> found = moved({"x": x}, -99 * x**2 / 2)              # 99 samples of SD 1 say so
+    >>> found["x"] > THRESHOLD
+    True
     """
-    prior, likelihood = (_moved(numbers, x) for x in (log_prior, log_likelihood))
-    found = [_diagnosis(p, x) for p, x in zip(prior, likelihood, strict=True)]
-    return pd.DataFrame(
-        {
-            "parameter": list(numbers),
-            "prior": prior,
-            "likelihood": likelihood,
-            "diagnosis": found,
-            "sentence": [
-                _SAID[diagnosis].format(name) + "."
-                for name, diagnosis in zip(numbers, found, strict=True)
-            ],
-        }
-    )
+    from arviz_stats.base.array import array_stats
+
+    # What is returned is not typed where these come from.
+    stats: Any = array_stats
+    weights = []
+    for power in _POWERS:
+        logs = stats.power_scale_lw(log_density, power, axis=(-2, -1))
+        weights.append(np.exp(logs) / np.exp(logs).sum())
+    powers = dict(zip(("lower_alpha", "upper_alpha"), _POWERS, strict=True))
+    return {
+        name: float(stats.power_scale_sense(drawn, *weights, **powers))
+        for name, drawn in numbers.items()
+    }
 
 
 _POWERS = (0.99, 1.01)
 
 
-def _moved(numbers: dict[str, Array], log_density: Array) -> list[float]:
-    """Return how far each number moves for each doubling of the power."""
-    from arviz_stats.base.array import array_stats
+def diagnosed(prior: dict[str, float], likelihood: dict[str, float]) -> pd.DataFrame:
+    """Return the table of sensitivities, each with what it means.
 
-    weights = []
-    for power in _POWERS:
-        logs = np.asarray(array_stats.power_scale_lw(log_density, power, axis=(-2, -1)))
-        weights.append(np.exp(logs) / np.exp(logs).sum())
-    lower, upper = weights
-    return [
-        float(
-            array_stats.power_scale_sense(
-                drawn,
-                lower,
-                upper,
-                lower_alpha=_POWERS[0],
-                upper_alpha=_POWERS[1],
-            )
-        )
-        for drawn in numbers.values()
-    ]
+    Parameters
+    ----------
+    prior, likelihood : dict of str to float
+        How far each number moves with both.
+
+    Examples
+    --------
+    >>> print(diagnosed({"fb": 0.1}, {"fb": 0.01})["sentence"][0])
+    The samples tell little of fb: it rests on its prior.
+    """
+    found = [_diagnosis(prior[name], likelihood[name]) for name in prior]
+    return pd.DataFrame(
+        {
+            "parameter": list(prior),
+            "prior": list(prior.values()),
+            "likelihood": [likelihood[name] for name in prior],
+            "diagnosis": found,
+            "sentence": [
+                _SAID[diagnosis].format(name)
+                for name, diagnosis in zip(prior, found, strict=True)
+            ],
+        }
+    )
 
 
 def _diagnosis(prior: float, likelihood: float) -> str:
@@ -147,10 +145,10 @@ def _diagnosis(prior: float, likelihood: float) -> str:
     return CONFLICT if likelihood >= THRESHOLD else STRONG
 
 
-def _summed(log_prior: "xr.Dataset") -> Array:
+def _log_prior(fit: "BayesFit") -> Array:
     """Return the log prior of everything together, (chains, draws)."""
     parts = [
         np.asarray(each).reshape(*each.shape[:2], -1).sum(-1)
-        for each in log_prior.values()
+        for each in fit.tree.children["log_prior"].to_dataset().values()
     ]
     return np.sum(parts, axis=0)
