@@ -74,7 +74,7 @@ def test_of_one_patient_no_standard_error_is_told():
 BETA, OMEGA = np.array([2.0, -1.0]), np.array([[1.0, 0.2], [0.2, 0.25]])
 STATES = [
     State(BETA, OMEGA, Sd(0.5)),
-    State(BETA + [1.5, -0.8], OMEGA / 4, Sd(0.8)),
+    State(BETA + np.array([1.5, -0.8]), OMEGA / 4, Sd(0.8)),
     State(BETA, np.diag([1.0, 1e-4]), Sd(0.4)),  # hardly a difference left
     State(BETA, 9 * OMEGA, Sd(1.5)),
 ]
@@ -89,7 +89,7 @@ def test_the_marginal_likelihood_equals_the_closed_form_wherever_it_is_asked(sta
     plain = Structure.without_covariates(("a", "b"), 10, full=True)
     found = Integral(Sampled(data, plain), told, 4000, (1, 2)).log_likelihood(state)
     exact = data.exact(state.beta, state.omega, state.errors.sd)
-    np.testing.assert_allclose(found, exact, atol=0.15)
+    np.testing.assert_allclose(found, exact, atol=0.1)  # Monte Carlo of 4000 draws
 
 
 def test_the_class_without_cells_is_mixed_in():
@@ -110,9 +110,9 @@ def test_structure_without_lots_is_left_as_it_is():
 
 def test_stacking_finds_the_mixture():
     each = np.log([[0.8] * 3 + [0.2], [0.2] * 3 + [0.8]])
-    # 3 log(.2 + .6 p) + log(.8 - .6 p) is largest where 4 p = 2.666..., p = 11/12.
-    np.testing.assert_allclose(stacking(each), [11 / 12, 1 / 12], atol=1e-4)
-    np.testing.assert_allclose(stacking(each - 5000), [11 / 12, 1 / 12], atol=1e-4)
+    # 3 log(.2 + .6 p) + log(.8 - .6 p) is largest where 2.4 p = 2.2.
+    np.testing.assert_allclose(stacking(each), [11 / 12, 1 / 12], atol=1e-3)
+    np.testing.assert_allclose(stacking(each - 5000), [11 / 12, 1 / 12], atol=1e-3)
 
 
 def test_the_wrong_fit_loses_by_its_pointwise_difference(y):
