@@ -182,7 +182,7 @@ class BayesFit(Saveable):
     def doubts(self) -> tuple[str, ...]:
         """Why the draws cannot be relied on; empty where they can."""
         failed = self.checks[~self.checks["passed"]]
-        return tuple(failed["sentence"])
+        return tuple(failed["sentence"].str.removesuffix("."))
 
     @property
     def converged(self) -> bool:
