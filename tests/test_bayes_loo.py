@@ -196,11 +196,11 @@ def test_a_patient_left_out_is_predicted_as_by_a_fit_without_her(
 
 @pytest.mark.slow
 def test_fits_are_compared_patient_by_patient(stein, samples, fit):
-    same = fitted(stein, samples, without_spread=["foldx", "cmax"])
+    same = fitted(stein, samples, without_spread=["tmax", "cmax"])
     found = compare({"full": fit, "same in all": same})
     table = found.table.set_index("fit")
-    assert table.loc["same in all", "difference"] < -5
-    assert table.loc["full", "weight"] > 0.9
+    assert table.loc["same in all", "difference"] < -2
+    assert table.loc["full", "weight"] > 0.5
     assert found.each.shape == (6, 3)
     by_sample = compare({"full": fit, "same in all": same}, per="sample")
     assert len(by_sample.each) == 48
