@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellpk.fit.bayes.draws import PopulationDraws
+from cellpk.fit.bayes.loo import LeaveOneOut, Per, leave_one_out
 from cellpk.fit.bayes.prior_choice import Priors
 from cellpk.fit.bayes.prior_numbers import PriorNumbers
 from cellpk.fit.bayes.sampling import Sampling
@@ -250,18 +251,44 @@ class BayesFit(Saveable):
         """One row per check of the sampler; see :func:`.checks.sampler_checks`."""
         from cellpk.fit.bayes.checks import sampler_checks
 
-        return sampler_checks(self)
+        return sampler_checks(self.tree)
 
     @property
     def doubts(self) -> tuple[str, ...]:
         """Why the draws cannot be relied on; empty where they can."""
         failed = self.checks[~self.checks["passed"]]
-        return tuple(failed["sentence"])
+        return tuple(failed["sentence"].str.removesuffix("."))
 
     @property
     def converged(self) -> bool:
         """Whether nothing speaks against it."""
         return not self.doubts
+
+    @cached_property
+    def marginal(self) -> Array:
+        """Log likelihoods of patients, parameters integrated out, (chains, draws, N).
+
+        See :func:`.marginal.marginal_likelihood`: not of all draws.
+        """
+        from cellpk.fit.bayes.marginal import marginal_likelihood
+
+        return marginal_likelihood(self)
+
+    def sensitivity(self) -> pd.DataFrame:
+        """Return how priors and samples move estimates: :func:`.sensitivity_table`."""
+        from cellpk.fit.bayes.sensitivity import sensitivity_table
+
+        return sensitivity_table(self)
+
+    def loo(self, per: Per = "patient") -> LeaveOneOut:
+        """Return how well each is predicted by all others; see :func:`leave_one_out`.
+
+        Parameters
+        ----------
+        per : {"patient", "sample"}
+            Who or what is left out.
+        """
+        return leave_one_out(self, per)
 
     @property
     def n_samples(self) -> int:

@@ -8,21 +8,19 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 
-from cellpk.errors import FitError
 from cellpk.fit.population.nested import Nesting, nesting
 from cellpk.fit.population.result import METHODS, PopulationFit
 from cellpk.fit.population.rows import units_of_spread
+from cellpk.fit.side_by_side import what_was_asked
 
 CRITERIA = ("aic", "bic", "bicc")
 
-_SAMPLE = ["patient", "assay", "specimen", "time", "level", "unit", "state"]
-_SAMPLE += ["lloq", "llod", "uloq"]
 _Z = 1.959963984540054
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """Population fits of the same samples, side by side; made by :func:`compare`.
+    """Population fits of the same samples, side by side; see :func:`cellpk.compare`.
 
     Parameters
     ----------
@@ -79,24 +77,18 @@ class Comparison:
         return f"<p>{html.escape(repr(self))}</p>{shown}"
 
 
-def compare(*fits: PopulationFit | Mapping[str, PopulationFit]) -> Comparison:
-    """Compare population fits of the same samples.
+def compare_populations(named: Mapping[str, PopulationFit]) -> Comparison:
+    """Compare population fits of the same samples, each by its name.
 
     Parameters
     ----------
-    *fits : PopulationFit or mapping of str to PopulationFit
-        Two or more, best with names: ``compare({"plain": a, "by age": b})``.
+    named : mapping of str to PopulationFit
+        Two or more.
 
     Returns
     -------
     Comparison
         ``.table`` (criteria), ``.parameters``, ``.tests`` (likelihood ratios).
-
-    Raises
-    ------
-    FitError
-        Where the fits rest on different samples: their likelihoods then have nothing
-        to do with each other. It says which samples.
 
     Notes
     -----
@@ -109,20 +101,9 @@ def compare(*fits: PopulationFit | Mapping[str, PopulationFit]) -> Comparison:
 
     Examples
     --------
-    >>> import cellpk as ck
-    >>> from cellpk.fit.population.chains import Steps
-    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
-    >>> study = stein.simulate(12, design=ck.Design([4, 7, 28]), seed=1).study()
-    >>> quick = Steps(starts=1, search=20, average=10, draws=100)
-    >>> plain, pair = (
-    ...     ck.fit_population(stein, study, steps=quick, correlations=asked)
-    ...     for asked in ("none", [("cmax", "tmax")]))
-    >>> compare({"plain": plain, "pair": pair}).tests[["smaller", "larger", "df"]]
-      smaller larger  df
-    0   plain   pair   1
+    >>> callable(compare_populations)              # see cellpk.compare
+    True
     """
-    named = _named(fits)
-    _check_samples(named)
     rows = [_row(name, fit) for name, fit in named.items()]
     table = pd.DataFrame(rows)
     return Comparison(
@@ -133,82 +114,11 @@ def compare(*fits: PopulationFit | Mapping[str, PopulationFit]) -> Comparison:
     )
 
 
-def _named(
-    fits: tuple[PopulationFit | Mapping[str, PopulationFit], ...],
-) -> dict[str, PopulationFit]:
-    """Return fits by name."""
-    named: dict[str, PopulationFit] = {}
-    for i, one in enumerate(fits, 1):
-        given = one if isinstance(one, Mapping) else {f"fit {i}": one}
-        for name, fit in given.items():
-            if not isinstance(fit, PopulationFit):
-                found = f"{name!r} is a {type(fit).__name__}"
-                raise FitError(found, todo="Give what fit_population returned.")
-            named[name] = fit
-    if len(named) < 2:
-        raise FitError(f"{len(named)} fits to compare", todo="Give two or more.")
-    return named
-
-
-def _check_samples(named: Mapping[str, PopulationFit]) -> None:
-    """Raise where fits rest on different samples."""
-    (first, one), *others = named.items()
-    for name, other in others:
-        only = _only(one, other), _only(other, one)
-        odd = [
-            f"{len(rows)} only in {fit!r} ({_listed(rows)})"
-            for fit, rows in zip((first, name), only, strict=True)
-            if len(rows)
-        ]
-        if odd:
-            raise FitError(
-                f"the fits {first!r} and {name!r} rest on different samples: "
-                f"{', '.join(odd)}",
-                todo="Likelihoods of different samples cannot be compared: fit both "
-                "models to the same study and assays.",
-            )
-
-
-def _only(one: PopulationFit, other: PopulationFit) -> pd.DataFrame:
-    """Return the samples that the first fit uses and the second does not."""
-    ours, theirs = _used(one), _used(other)
-    count = ours.groupby(_SAMPLE, dropna=False).cumcount()
-    both = theirs.assign(n=theirs.groupby(_SAMPLE, dropna=False).cumcount())
-    found = ours.assign(n=count).merge(both, how="left", indicator="where")
-    return found[found["where"] == "left_only"]
-
-
-def _used(fit: PopulationFit) -> pd.DataFrame:
-    samples = fit.data.samples
-    return samples.loc[samples["left_out"] == "", _SAMPLE]
-
-
-def _listed(rows: pd.DataFrame) -> str:
-    """Name some samples."""
-    some = [
-        f"{row['assay']} of {row['patient']} on day {row['time']:g}"
-        for _, row in rows.head(3).iterrows()
-    ]
-    return ", ".join(some) + (", ..." if len(rows) > 3 else "")
-
-
 def _row(name: str, fit: PopulationFit) -> dict[str, object]:
-    asked, criteria = fit.asked, fit.criteria
-    effects = [
-        f"{column} on {parameter}"
-        for parameter, columns in (asked["covariates"] or {}).items()
-        for column in columns
-    ]
-    groups = asked["correlations"]
-    if not isinstance(groups, str):
-        groups = "; ".join(" ".join(group) for group in groups)
+    criteria = fit.criteria
     return {
         "fit": name,
-        "model": fit.model.name,
-        "covariates": ", ".join(effects) or "none",
-        "correlations": groups,
-        "without_spread": ", ".join(asked["without_spread"]) or "none",
-        "lots": ", ".join(asked["lots"]) or "none",
+        **what_was_asked(fit),
         "method": METHODS[fit.method],
         "parameters": int(criteria["parameters"]),
         "deviance": criteria["deviance"],

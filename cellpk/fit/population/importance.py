@@ -139,7 +139,7 @@ class Importance:
         """Return the log density of some patients' draws between patients."""
         away = self.theta[:, rows] - self.structure.means(state.beta)[rows]
         root = np.linalg.cholesky(between[self._own])
-        return _log_normal(away[..., self._varies], root)
+        return log_normal(away[..., self._varies], root)
 
     def _samples(self, state: State) -> tuple[Array, Array, Array]:
         """Return log likelihood, its slope by the errors and by shared parameters.
@@ -337,7 +337,21 @@ class Importance:
         return np.logaddexp(whole, zero)
 
 
-def _log_normal(away: Array, root: Array) -> Array:
+def log_normal(away: Array, root: Array) -> Array:
+    """Return the log density of a normal distribution about 0, (..., p) to (...).
+
+    Parameters
+    ----------
+    away : ndarray, shape (..., p)
+        Points.
+    root : ndarray, shape (p, p)
+        Cholesky factor of the covariance.
+
+    Examples
+    --------
+    >>> float(log_normal(np.zeros(2), np.eye(2)).round(4))           # -log(2 pi)
+    -1.8379
+    """
     size = away.shape[-1]
     z = away @ np.linalg.inv(root).T
     scale = np.log(np.diag(root)).sum() + size / 2 * math.log(2 * math.pi)
