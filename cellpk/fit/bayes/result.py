@@ -4,18 +4,18 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellpk.fit.bayes.draws import PopulationDraws
 from cellpk.fit.bayes.prior_choice import Priors
 from cellpk.fit.bayes.prior_numbers import PriorNumbers
 from cellpk.fit.bayes.sampling import Sampling
 from cellpk.fit.bayes.tree import Shape, draws_of, expected_means
 from cellpk.fit.data import FitData
+from cellpk.fit.population.draws import PopulationDraws
 from cellpk.fit.population.posteriors import Posteriors
 from cellpk.fit.population.state import State
 from cellpk.fit.population.structure import Structure
@@ -77,6 +77,9 @@ class BayesFit(Saveable):
     seed: int
     units: Mapping[str, str]
     tree: "xr.DataTree"
+
+    kind: ClassVar[str] = "hierarchical Bayes fit"
+    trials: ClassVar[str] = "the fit, each of another draw of the posterior"
 
     @property
     def data(self) -> FitData:
@@ -155,6 +158,13 @@ class BayesFit(Saveable):
             lot_mean=effects.mean(0),
             lot_sd=effects.std(0),
         )
+
+    @cached_property
+    def shrinkage(self) -> pd.Series:
+        """Shrinkage (%) of each parameter that differs between patients."""
+        varies, spread = self.structure.varies, np.sqrt(np.diag(self.state.omega))
+        found = self.posteriors.shrinkage(self.expected, spread)
+        return pd.Series(found, index=list(self.model.free))[varies]
 
     @cached_property
     def table(self) -> pd.DataFrame:

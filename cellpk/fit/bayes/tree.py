@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cellpk.fit.bayes.draws import PopulationDraws, expected
 from cellpk.fit.bayes.pointwise import Pointwise, pointwise
 from cellpk.fit.bayes.prior_numbers import PriorNumbers
 from cellpk.fit.bayes.sampling import STATISTICS, Chain
 from cellpk.fit.data import FitData
+from cellpk.fit.population.draws import PopulationDraws, expected
 from cellpk.fit.population.joint import JointErrors
 from cellpk.fit.population.structure import Structure
 

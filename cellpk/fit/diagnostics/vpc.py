@@ -11,7 +11,7 @@ from cellpk.fit.diagnostics.bins import binned
 from cellpk.fit.diagnostics.predictions import predictions
 from cellpk.fit.diagnostics.rows import place_of, reported
 from cellpk.fit.diagnostics.trials import Trials, simulate_trials
-from cellpk.fit.population.result import PopulationFit
+from cellpk.fit.fitted import FittedPopulation
 
 Array = NDArray[np.float64]
 
@@ -58,7 +58,7 @@ class Vpc:
 
 
 def vpc(
-    fit: PopulationFit,
+    fit: FittedPopulation,
     *,
     assay: str | None = None,
     corrected: bool = False,
@@ -74,7 +74,7 @@ def vpc(
 
     Parameters
     ----------
-    fit : PopulationFit
+    fit : PopulationFit or BayesFit
         The fit.
     assay : str, optional
         Which assay, where several were fitted; the first without.
