@@ -3,7 +3,7 @@
 from cellpk.fit.bayes.result import BayesFit
 from cellpk.fit.population.result import PopulationFit
 
-type FittedPopulation = PopulationFit | BayesFit
+FittedPopulation = PopulationFit | BayesFit
 """A model fitted to all patients together, by maximum likelihood or by Bayes.
 
 Diagnostics, and the figures of them, use what both have: ``model, study, data,

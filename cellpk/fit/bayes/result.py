@@ -159,6 +159,26 @@ class BayesFit(Saveable):
             lot_sd=effects.std(0),
         )
 
+    def with_predictions(self, draws: int | None = 200, *, seed: int = 1) -> "BayesFit":
+        """Return the fit with predicted readings; see :func:`.with_predictions`."""
+        from cellpk.fit.bayes.predictive import with_predictions
+
+        return with_predictions(self, draws, seed=seed)
+
+    @cached_property
+    def posterior_check(self) -> pd.DataFrame:
+        """One row per statistic of the data; see :func:`.posterior_check`."""
+        from cellpk.fit.bayes.predictive_checks import posterior_check
+
+        return posterior_check(self)
+
+    @cached_property
+    def prior_check(self) -> pd.DataFrame:
+        """One row per statistic of the data; see :func:`.prior_check`."""
+        from cellpk.fit.bayes.predictive_checks import prior_check
+
+        return prior_check(self)
+
     @cached_property
     def shrinkage(self) -> pd.Series:
         """Shrinkage (%) of each parameter that differs between patients."""

@@ -145,7 +145,7 @@ def tree_of(
         "prior": {name: values[None] for name, values in prior.items()},
         "observed_data": _observed(shape),
     }
-    dims = {**DIMS} | {one.assay: [_samples(one.assay)] for one in shape.data.series}
+    dims = {**DIMS} | {one.assay: [samples_of(one.assay)] for one in shape.data.series}
     return az.from_dict(groups, coords=_coordinates(shape), dims=dims)
 
 
@@ -165,14 +165,21 @@ DIMS: Mapping[str, list[str]] = {
 """Dimensions of each variable beside chain and draw."""
 
 
-def _samples(assay: str) -> str:
+def samples_of(assay: str) -> str:
+    """Return what the dimension of the samples of an assay is called.
+
+    Examples
+    --------
+    >>> samples_of("qpcr")
+    'qpcr_sample'
+    """
     return f"{assay}_sample"
 
 
 def _coordinates(shape: Shape) -> dict[str, Any]:
     """Return names along all dimensions; samples are numbered within their assay."""
     numbers = {
-        _samples(one.assay): np.arange(int(one.known.sum()))
+        samples_of(one.assay): np.arange(int(one.known.sum()))
         for one in shape.data.series
     }
     return shape.coordinates | numbers

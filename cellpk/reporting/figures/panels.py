@@ -13,7 +13,7 @@ from cellpk.errors import DataError, Problem
 from cellpk.fit.diagnostics.bins import binned
 from cellpk.fit.diagnostics.predictions import BAND, courses
 from cellpk.fit.diagnostics.rows import place_of, sample_rows
-from cellpk.fit.individual.result import IndividualFits
+from cellpk.fit.fitted import FittedPopulation
 from cellpk.reporting.figures.drawing import Drawing, figure
 from cellpk.reporting.figures.levels import level_label, series
 from cellpk.reporting.figures.marks import (
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from cellpk.fit.fitted import FittedPopulation
+    from cellpk.fit.individual.result import IndividualFits
     from cellpk.study.assays import Assay
     from cellpk.study.study import Study
 
@@ -103,8 +103,8 @@ def pages(fits: "Fits") -> int:
     >>> pages(ck.fit_individuals(stein, study, starts=2))
     1
     """
-    alone = isinstance(fits, IndividualFits)
-    patients = fits.table["patient"] if alone else fits.patients
+    together = isinstance(fits, FittedPopulation)
+    patients = fits.patients if together else fits.table["patient"]
     return math.ceil(len(patients) / PER_PAGE)
 
 
@@ -158,17 +158,17 @@ def fits(
     >>> fits(result, study).title
     'CAR transgene by qPCR: individual fits, page 1 of 1'
     """
-    if study is None and isinstance(fits, IndividualFits):
+    if study is None and not isinstance(fits, FittedPopulation):
         what = "individual fits are drawn with the samples of their study"
         raise DataError(Problem(what, "Give it: fits(fits, study).", value=repr(fits)))
     if not 1 <= page <= max(1, pages(fits)):
         what = f"there is no page {page}"
         raise DataError(Problem(what, f"Use 1 to {pages(fits)}.", value=str(page)))
-    if isinstance(fits, IndividualFits):
+    if isinstance(fits, FittedPopulation):
+        shown = _of_population(fits, assay, page=page, until=until)
+    else:
         assert study is not None
         shown = _of_individuals(fits, study, page=page, until=until)
-    else:
-        shown = _of_population(fits, assay, page=page, until=until)
     every = shown.samples
     simulated = shown.study.settings.study.simulated
     with styled():
@@ -220,7 +220,7 @@ _REASON = ("patient", "status", "reason")
 
 
 def _of_population(
-    fit: "FittedPopulation", assay: str | None, *, page: int, until: float
+    fit: FittedPopulation, assay: str | None, *, page: int, until: float
 ) -> _Shown:
     about = fitted(fit, assay)
     one = fit.data.series[place_of(fit.data, assay)]
