@@ -1,6 +1,7 @@
 """Fits by hierarchical Bayes that are not sampled: their draws are given."""
 
 import numpy as np
+import pandas as pd
 
 import cellpk as ck
 from cellpk.fit.bayes.fit import question_of
@@ -62,32 +63,30 @@ def made_bayes(model, study, theta, *, unsure=0.0, draws=100, never=None, **aske
     )
 
 
-def true_theta(model, number, *, seed=1):
-    """Parameters of patients drawn from the model, on the transformed scale."""
-    rng = np.random.default_rng([seed, 99])
-    return model.typical + model.spread * rng.standard_normal(
-        (number, model.free_count)
-    )
+def drawn_patients(model, number, days, *, lloq, seed=1, times=1.0):
+    """Patients of the model and their study, by the model's curve and NumPy alone.
 
-
-def simulated(model, theta, days, *, lloq, seed=1):
-    """A study of patients with these parameters, by the model's curve alone."""
-    import pandas as pd
-
+    Returns their parameters on the transformed scale, and the study; its levels are
+    those of the model, ``times`` a factor.
+    """
     rng = np.random.default_rng([seed, 98])
-    sd = model.observed["qpcr"].sizes["sd"]
-    natural = model.natural(theta)
+    theta = model.typical + model.spread * rng.standard_normal((number, 6))
+    natural, sd = model.natural(theta), model.observed["qpcr"].sizes["sd"]
     rows = []
-    for i in range(len(theta)):
+    for i in range(number):
         own = {name: float(natural[name][i]) for name in model.free}
-        level = np.asarray(model.curve(days, **own), float)
-        level = level * np.exp(sd * rng.standard_normal(len(days)))
-        rows.append(
-            pd.DataFrame(
-                {"patient": f"V{i:04d}", "time": days, "nominal_time": days}
-            ).assign(level=level, assay="qpcr", unit="copies/ug", lloq=lloq)
-        )
+        curve = np.asarray(model.curve(days, **own), float)
+        level = times * curve * np.exp(sd * rng.standard_normal(len(days)))
+        one = pd.DataFrame({"patient": f"V{i:04d}", "time": days, "level": level})
+        rows.append(one)
     table = pd.concat(rows, ignore_index=True)
     below = table["level"] < lloq
-    table["state"] = np.where(below, "below", "quantified")
-    return ck.Study.from_frames(table.assign(level=table["level"].mask(below)))
+    table = table.assign(
+        nominal_time=table["time"],
+        assay="qpcr",
+        unit="copies/ug",
+        lloq=lloq,
+        level=table["level"].mask(below),
+        state=np.where(below, "below", "quantified"),
+    )
+    return theta, ck.Study.from_frames(table)

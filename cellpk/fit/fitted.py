@@ -8,7 +8,7 @@ FittedPopulation = PopulationFit | BayesFit
 
 Diagnostics, and the figures of them, use what both have: ``model, study, data,
 patients, asked, seed``; ``structure``; ``state``, the estimates, by Bayes the posterior
-means; ``expected`` and ``posteriors`` of the patients; ``shrinkage``; ``converged`` and
-``doubts``; ``population(number, rng)``, the estimates again and again or draws; and
-``kind`` and ``trials``, words for sentences.
+means; ``expected``, ``posteriors``, ``deviations`` and ``shrinkage`` of the patients;
+``converged`` and ``doubts``; ``population(number, rng)``, the estimates again and again
+or draws; and ``kind`` and ``trials``, words for sentences.
 """

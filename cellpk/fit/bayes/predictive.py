@@ -235,4 +235,5 @@ def _group(
     dims: dict[Any, Any] = {assay: [samples_of(assay)] for assay in found}
     observed = fit.tree["observed_data"]
     coords: dict[Any, Any] = {of: np.asarray(observed[of]) for (of,) in dims.values()}
-    return az.dict_to_dataset(found, coords=coords | {"draw": draws}, dims=dims)
+    coords["draw"] = draws
+    return az.dict_to_dataset(found, coords=coords, dims=dims)

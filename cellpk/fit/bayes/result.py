@@ -136,22 +136,52 @@ class BayesFit(Saveable):
     @cached_property
     def expected(self) -> Array:
         """What is expected of each patient's parameters, shape (N, p): the mean."""
+        return self._expected.mean(0)
+
+    @cached_property
+    def _expected(self) -> Array:
+        """What each draw expects of each patient, shape (S, N, p)."""
         lots = self.drawn("lot_effect") if self.structure.lots else None
-        return expected_means(self.shape, self.draws, lots).mean(0)
+        return expected_means(self.shape, self.draws, lots)
+
+    @cached_property
+    def _kept(self) -> NDArray[np.intp]:
+        """Which draws of the patients diagnostics use, of all chains, in no order."""
+        order = np.random.default_rng([self.seed, 10]).permutation(len(self.theta))
+        return order[:KEPT]
+
+    def deviations(self, number: int) -> tuple[Array, Array]:
+        """Return draws of what patients deviate by, and the SDs between patients.
+
+        Parameters
+        ----------
+        number : int
+            How many draws; at most as many as diagnostics use.
+
+        Returns
+        -------
+        deviations : ndarray, shape (number, N, p)
+            From what the same draw expects of each patient, on the transformed scale.
+        spread : ndarray, shape (number, p)
+            The SDs of the same draw.
+        """
+        rows = self._kept[:number]
+        omega = self.draws.omega[rows]
+        spread = np.sqrt(np.diagonal(omega, axis1=-2, axis2=-1))
+        return self.theta[rows] - self._expected[rows], spread
 
     @cached_property
     def posteriors(self) -> Posteriors:
         """What is known of each patient, as the fit of a population states it."""
         theta, number = self.theta, len(self.theta)
         away = np.moveaxis(theta - theta.mean(0), 0, 1)
-        kept = np.linspace(0, number - 1, min(KEPT, number)).round().astype(int)
         ones = np.ones(len(self.patients))
         lots = self.structure.lots
         effects = self.drawn("lot_effect") if lots else np.zeros((1, 0, 0))
         return Posteriors(
             mean=theta.mean(0),
             covariance=np.swapaxes(away, -1, -2) @ away / number,
-            draws=theta[kept],
+            draws=theta[self._kept],
             expanded=self.drawn("expanded").mean(0) if self.shape.never else ones,
             effective=ones * number,
             log_likelihood=self.drawn("patient_samples", "log_likelihood").mean(0),

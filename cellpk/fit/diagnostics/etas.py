@@ -97,14 +97,14 @@ def sampled_etas(fit: FittedPopulation, *, draws: int = 1) -> pd.DataFrame:
     """
     if draws < 1:
         raise FitError(f"draws = {draws}", todo="Use 1 or more.")
-    found = fit.posteriors.draws[:draws]
     one, varies = etas(fit), fit.structure.varies
-    away = (found - fit.expected)[..., varies].reshape(len(found), -1)
+    away, spread = (found[..., varies] for found in fit.deviations(draws))
+    scaled = away / spread[:, None]
     columns = ["patient", "parameter", "expanded"]
     return pd.concat(
         [
-            one[columns].assign(draw=i, eta=values, scaled=values / one["omega"])
-            for i, values in enumerate(away, 1)
+            one[columns].assign(draw=i, eta=eta.ravel(), scaled=by_sd.ravel())
+            for i, (eta, by_sd) in enumerate(zip(away, scaled, strict=True), 1)
         ],
         ignore_index=True,
     )[["draw", "patient", "parameter", "eta", "scaled", "expanded"]]

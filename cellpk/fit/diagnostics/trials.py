@@ -100,7 +100,7 @@ def simulate_trials(
     if replicates < 1:
         raise FitError(f"{replicates} trials to simulate", todo="Use 1 or more.")
     rng = np.random.default_rng([seed, 4])
-    population = fit.population(replicates, rng)
+    population = fit.population(replicates, np.random.default_rng([seed, 9]))
     levels, never, failed = drawn_levels(fit, population, rng)
     if failed.any():
         raise FitError(

@@ -218,6 +218,25 @@ class PopulationFit(Saveable):
             return means
         return means + lots.shift(self.posteriors.lot_mean, means.shape[-1])
 
+    def deviations(self, number: int) -> tuple[Array, Array]:
+        """Return draws of what patients deviate by, and the SDs between patients.
+
+        Parameters
+        ----------
+        number : int
+            How many draws; at most as many as the fit keeps.
+
+        Returns
+        -------
+        deviations : ndarray, shape (number, N, p)
+            From what is expected of each patient, on the transformed scale.
+        spread : ndarray, shape (number, p)
+            The SDs to which each draw belongs: here the estimates.
+        """
+        drawn = self.posteriors.draws[:number] - self.expected
+        spread = np.sqrt(np.diag(self.state.omega))
+        return drawn, np.tile(spread, (len(drawn), 1))
+
     @property
     def log_likelihood(self) -> float:
         """Log likelihood, by importance sampling."""
