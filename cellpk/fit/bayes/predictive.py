@@ -49,7 +49,8 @@ def posterior_trials(
     never = np.zeros((len(rows), len(fit.patients)), bool)
     if fit.shape.never:
         never = rng.random(never.shape) >= fit.drawn("expanded")[rows]
-    return read_trials(fit, levels, never, fit.draws.take(rows).parts, rng)
+    errors = fit.draws.take(rows).parts
+    return read_trials(fit, levels, never, errors=errors, rng=rng)
 
 
 def prior_trials(
@@ -98,7 +99,8 @@ def prior_trials(
         )
     errors = population.take(able).parts
     levels = [each[able] for each in levels]
-    return rows[able], read_trials(fit, levels, never[able], errors, rng)
+    trials = read_trials(fit, levels, never[able], errors=errors, rng=rng)
+    return rows[able], trials
 
 
 def evenly(number: int, wanted: int | None) -> Places:

@@ -110,13 +110,14 @@ def simulate_trials(
             todo="The spread between patients may be too wide: see fit.table and "
             "fit.doubts.",
         )
-    return read_trials(fit, levels, never, population.parts, rng)
+    return read_trials(fit, levels, never, errors=population.parts, rng=rng)
 
 
 def read_trials(
     fit: FittedPopulation,
     levels: Sequence[Array],
     never: NDArray[np.bool_],
+    *,
     errors: Sequence[ResidualError],
     rng: np.random.Generator,
 ) -> tuple[Trials, ...]:
