@@ -96,7 +96,10 @@ class Statistic(NamedTuple):
     def span(self, share: float) -> str:
         """Return in words between which ends so many of the replicates lie."""
         low, high = self.within(share)
-        return f"{share:.0%} of them {self._said(low)} to {self._said(high)}"
+        # The unit stands once, after the second level.
+        once = f" {self.unit}" if np.isfinite(high) else ""
+        first = self._said(low).removesuffix(once)
+        return f"{share:.0%} of them {first} to {self._said(high)}"
 
     def _said(self, value: float) -> str:
         if self.unit == "1":
