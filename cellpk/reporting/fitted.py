@@ -9,7 +9,7 @@ from cellpk.fit.cases import counted
 from cellpk.fit.diagnostics.rows import place_of
 
 if TYPE_CHECKING:
-    from cellpk.fit.population.result import PopulationFit
+    from cellpk.fit.fitted import FittedPopulation
     from cellpk.study.assays import Assay
 
 
@@ -19,7 +19,7 @@ class Fitted:
 
     Parameters
     ----------
-    fit : PopulationFit
+    fit : PopulationFit or BayesFit
         The fit.
     assay : Assay
         Which assay, with the unit in which it was fitted.
@@ -30,7 +30,7 @@ class Fitted:
     ['assay', 'fit']
     """
 
-    fit: "PopulationFit"
+    fit: "FittedPopulation"
     assay: "Assay"
 
     @property
@@ -47,9 +47,7 @@ class Fitted:
     def source(self) -> str:
         """The study and the fit."""
         fit = self.fit
-        return (
-            f"study {fit.study.settings.study.id}, population fit of {fit.model.name}"
-        )
+        return f"study {fit.study.settings.study.id}, {fit.kind} of {fit.model.name}"
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -57,7 +55,7 @@ class Fitted:
         return doubted(self.fit)
 
 
-def fitted(fit: "PopulationFit", assay: str | None = None) -> Fitted:
+def fitted(fit: "FittedPopulation", assay: str | None = None) -> Fitted:
     """Return one assay of a population fit; the first where none is named.
 
     Raises
@@ -74,7 +72,7 @@ def fitted(fit: "PopulationFit", assay: str | None = None) -> Fitted:
     return Fitted(fit, replace(fit.study.assay(one.assay), unit=one.unit))
 
 
-def doubted(fit: "PopulationFit") -> tuple[str, ...]:
+def doubted(fit: "FittedPopulation") -> tuple[str, ...]:
     """Say why a population fit cannot be taken for converged; nothing where it can.
 
     Examples

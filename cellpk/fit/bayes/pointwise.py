@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cellpk.fit.bayes.draws import PopulationDraws
 from cellpk.fit.data import FitData
 from cellpk.fit.likelihood import Evidence
-from cellpk.fit.population.joint import JointErrors
+from cellpk.fit.population.draws import PopulationDraws
 from cellpk.fit.residual_error import ResidualError, log_likelihood
 
 Array = NDArray[np.float64]
@@ -83,8 +82,7 @@ def _chunks(number: int) -> list[slice]:
 
 
 def _some(data: FitData, theta: Array, population: PopulationDraws) -> Pointwise:
-    assert isinstance(population.form, JointErrors)
-    errors = population.form.with_logs(population.errors[:, None, :]).parts
+    errors = population.parts
     levels = data.levels(theta)
     samples = [
         np.where(one.known, log_likelihood(found.log_level, one.said, error), 0.0)

@@ -4,19 +4,19 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellpk.fit.bayes.draws import PopulationDraws
 from cellpk.fit.bayes.loo import LeaveOneOut, Per, leave_one_out
 from cellpk.fit.bayes.prior_choice import Priors
 from cellpk.fit.bayes.prior_numbers import PriorNumbers
 from cellpk.fit.bayes.sampling import Sampling
 from cellpk.fit.bayes.tree import Shape, draws_of, expected_means
 from cellpk.fit.data import FitData
+from cellpk.fit.population.draws import PopulationDraws
 from cellpk.fit.population.posteriors import Posteriors
 from cellpk.fit.population.state import State
 from cellpk.fit.population.structure import Structure
@@ -82,6 +82,9 @@ class BayesFit(Saveable):
     units: Mapping[str, str]
     tree: "xr.DataTree"
 
+    kind: ClassVar[str] = "hierarchical Bayes fit"
+    trials: ClassVar[str] = "the fit, each of another draw of the posterior"
+
     @property
     def model(self) -> Model:
         """What was fitted: with robust residuals where these were asked for."""
@@ -142,28 +145,85 @@ class BayesFit(Saveable):
     @cached_property
     def expected(self) -> Array:
         """What is expected of each patient's parameters, shape (N, p): the mean."""
+        return self._expected.mean(0)
+
+    @cached_property
+    def _expected(self) -> Array:
+        """What each draw expects of each patient, shape (S, N, p)."""
         lots = self.drawn("lot_effect") if self.structure.lots else None
-        return expected_means(self.shape, self.draws, lots).mean(0)
+        return expected_means(self.shape, self.draws, lots)
+
+    @cached_property
+    def _kept(self) -> NDArray[np.intp]:
+        """Which draws of the patients diagnostics use, of all chains, in no order."""
+        order = np.random.default_rng([self.seed, 10]).permutation(len(self.theta))
+        return order[:KEPT]
+
+    def deviations(self, number: int) -> tuple[Array, Array]:
+        """Return draws of what patients deviate by, and the SDs between patients.
+
+        Parameters
+        ----------
+        number : int
+            How many draws; at most as many as diagnostics use.
+
+        Returns
+        -------
+        deviations : ndarray, shape (number, N, p)
+            From what the same draw expects of each patient, on the transformed scale.
+        spread : ndarray, shape (number, p)
+            The SDs of the same draw.
+        """
+        rows = self._kept[:number]
+        omega = self.draws.omega[rows]
+        spread = np.sqrt(np.diagonal(omega, axis1=-2, axis2=-1))
+        return self.theta[rows] - self._expected[rows], spread
 
     @cached_property
     def posteriors(self) -> Posteriors:
         """What is known of each patient, as the fit of a population states it."""
         theta, number = self.theta, len(self.theta)
         away = np.moveaxis(theta - theta.mean(0), 0, 1)
-        kept = np.linspace(0, number - 1, min(KEPT, number)).round().astype(int)
         ones = np.ones(len(self.patients))
         lots = self.structure.lots
         effects = self.drawn("lot_effect") if lots else np.zeros((1, 0, 0))
         return Posteriors(
             mean=theta.mean(0),
             covariance=np.swapaxes(away, -1, -2) @ away / number,
-            draws=theta[kept],
+            draws=theta[self._kept],
             expanded=self.drawn("expanded").mean(0) if self.shape.never else ones,
             effective=ones * number,
             log_likelihood=self.drawn("patient_samples", "log_likelihood").mean(0),
             lot_mean=effects.mean(0),
             lot_sd=effects.std(0),
         )
+
+    def with_predictions(self, draws: int | None = 200, *, seed: int = 1) -> "BayesFit":
+        """Return the fit with predicted readings; see :func:`.with_predictions`."""
+        from cellpk.fit.bayes.predictive import with_predictions
+
+        return with_predictions(self, draws, seed=seed)
+
+    @cached_property
+    def posterior_check(self) -> pd.DataFrame:
+        """One row per statistic of the data; see :func:`.posterior_check`."""
+        from cellpk.fit.bayes.predictive_checks import posterior_check
+
+        return posterior_check(self)
+
+    @cached_property
+    def prior_check(self) -> pd.DataFrame:
+        """One row per statistic of the data; see :func:`.prior_check`."""
+        from cellpk.fit.bayes.predictive_checks import prior_check
+
+        return prior_check(self)
+
+    @cached_property
+    def shrinkage(self) -> pd.Series:
+        """Shrinkage (%) of each parameter that differs between patients."""
+        varies, spread = self.structure.varies, np.sqrt(np.diag(self.state.omega))
+        found = self.posteriors.shrinkage(self.expected, spread)
+        return pd.Series(found, index=list(self.model.free))[varies]
 
     @cached_property
     def table(self) -> pd.DataFrame:

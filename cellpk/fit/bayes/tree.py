@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cellpk.fit.bayes.draws import PopulationDraws, expected
 from cellpk.fit.bayes.pointwise import Pointwise, pointwise
 from cellpk.fit.bayes.prior_numbers import PriorNumbers
 from cellpk.fit.bayes.sampling import STATISTICS, Chain
 from cellpk.fit.data import FitData
+from cellpk.fit.population.draws import PopulationDraws, expected
 from cellpk.fit.population.joint import JointErrors
 from cellpk.fit.population.structure import Structure
 
@@ -145,7 +145,7 @@ def tree_of(
         "prior": {name: values[None] for name, values in prior.items()},
         "observed_data": _observed(shape),
     }
-    dims = {**DIMS} | {one.assay: [_samples(one.assay)] for one in shape.data.series}
+    dims = {**DIMS} | {one.assay: [samples_of(one.assay)] for one in shape.data.series}
     return az.from_dict(groups, coords=_coordinates(shape), dims=dims)
 
 
@@ -165,14 +165,21 @@ DIMS: Mapping[str, list[str]] = {
 """Dimensions of each variable beside chain and draw."""
 
 
-def _samples(assay: str) -> str:
+def samples_of(assay: str) -> str:
+    """Return what the dimension of the samples of an assay is called.
+
+    Examples
+    --------
+    >>> samples_of("qpcr")
+    'qpcr_sample'
+    """
     return f"{assay}_sample"
 
 
 def _coordinates(shape: Shape) -> dict[str, Any]:
     """Return names along all dimensions; samples are numbered within their assay."""
     numbers = {
-        _samples(one.assay): np.arange(int(one.known.sum()))
+        samples_of(one.assay): np.arange(int(one.known.sum()))
         for one in shape.data.series
     }
     return shape.coordinates | numbers

@@ -4,18 +4,18 @@ import numpy as np
 import pandas as pd
 
 from cellpk.errors import FitError
-from cellpk.fit.population.result import PopulationFit
+from cellpk.fit.fitted import FittedPopulation
 
 SHRUNK = 30.0
 """Shrinkage (%) above which estimated deviations are not to be looked at."""
 
 
-def etas(fit: PopulationFit) -> pd.DataFrame:
+def etas(fit: FittedPopulation) -> pd.DataFrame:
     """Return the deviation of each patient from what is expected of her.
 
     Parameters
     ----------
-    fit : PopulationFit
+    fit : PopulationFit or BayesFit
         The fit.
 
     Returns
@@ -37,10 +37,10 @@ def etas(fit: PopulationFit) -> pd.DataFrame:
     >>> len(etas(ck.fit_population(stein, study, steps=quick)))    # 12 patients by 6
     72
     """
-    known, varies = fit.posteriors, fit.estimates.layout.structure.varies
+    known, varies = fit.posteriors, fit.structure.varies
     names = list(np.array(fit.model.free)[varies])
     variance = np.diagonal(known.covariance, axis1=-2, axis2=-1)[:, varies]
-    omega = np.sqrt(np.diag(fit.estimates.state.omega))[varies]
+    omega = np.sqrt(np.diag(fit.state.omega))[varies]
     patients = len(known.mean)
     return pd.DataFrame(
         {
@@ -54,7 +54,7 @@ def etas(fit: PopulationFit) -> pd.DataFrame:
     )
 
 
-def sampled_etas(fit: PopulationFit, *, draws: int = 1) -> pd.DataFrame:
+def sampled_etas(fit: FittedPopulation, *, draws: int = 1) -> pd.DataFrame:
     """Return draws of what the deviation of each patient may be.
 
     Unlike the estimates, which shrink towards 0 where the samples of a patient say
@@ -63,7 +63,7 @@ def sampled_etas(fit: PopulationFit, *, draws: int = 1) -> pd.DataFrame:
 
     Parameters
     ----------
-    fit : PopulationFit
+    fit : PopulationFit or BayesFit
         The fit.
     draws : int
         How many of each patient, 1 or more; at most as many as the fit keeps.
@@ -97,20 +97,20 @@ def sampled_etas(fit: PopulationFit, *, draws: int = 1) -> pd.DataFrame:
     """
     if draws < 1:
         raise FitError(f"draws = {draws}", todo="Use 1 or more.")
-    found = fit.posteriors.draws[:draws]
-    one, varies = etas(fit), fit.estimates.layout.structure.varies
-    away = (found - fit.expected)[..., varies].reshape(len(found), -1)
+    one, varies = etas(fit), fit.structure.varies
+    away, spread = (found[..., varies] for found in fit.deviations(draws))
+    scaled = away / spread[:, None]
     columns = ["patient", "parameter", "expanded"]
     return pd.concat(
         [
-            one[columns].assign(draw=i, eta=values, scaled=values / one["omega"])
-            for i, values in enumerate(away, 1)
+            one[columns].assign(draw=i, eta=eta.ravel(), scaled=by_sd.ravel())
+            for i, (eta, by_sd) in enumerate(zip(away, scaled, strict=True), 1)
         ],
         ignore_index=True,
     )[["draw", "patient", "parameter", "eta", "scaled", "expanded"]]
 
 
-def shrinkage_warnings(fit: PopulationFit) -> tuple[str, ...]:
+def shrinkage_warnings(fit: FittedPopulation) -> tuple[str, ...]:
     """Return a sentence for each parameter whose estimates have shrunk too far.
 
     Examples
@@ -118,15 +118,12 @@ def shrinkage_warnings(fit: PopulationFit) -> tuple[str, ...]:
     >>> callable(shrinkage_warnings)       # see tests/test_diagnostics.py
     True
     """
-    table = fit.table.set_index("parameter")["shrinkage"]
-    varies = fit.estimates.layout.structure.varies
-    told = table[list(np.array(fit.model.free)[varies])]
     return tuple(
         f"{name}: the samples do not tell its spread; estimates (EBE) and draws of the "
         "patients show what was assumed"
         if np.isnan(value)
         else f"{name}: shrinkage {value:.0f}%; plots of the patients' estimates (EBE) "
         "are not to be trusted, draws are"
-        for name, value in told.items()
+        for name, value in fit.shrinkage.items()
         if not value <= SHRUNK
     )

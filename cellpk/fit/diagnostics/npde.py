@@ -10,7 +10,7 @@ from cellpk.errors import FitError
 from cellpk.fit.diagnostics.predictions import normal_share, predictions
 from cellpk.fit.diagnostics.rows import reported
 from cellpk.fit.diagnostics.trials import Trials, simulate_trials
-from cellpk.fit.population.result import PopulationFit
+from cellpk.fit.fitted import FittedPopulation
 
 Array = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ class Npde:
     replicates: int
 
 
-def npde(fit: PopulationFit, *, replicates: int = 1000, seed: int = 1) -> Npde:
+def npde(fit: FittedPopulation, *, replicates: int = 1000, seed: int = 1) -> Npde:
     """Return where each sample lies among those of trials simulated from the fit.
 
     Each sample is ranked among its simulated counterparts. Samples that say the same,
@@ -63,7 +63,7 @@ def npde(fit: PopulationFit, *, replicates: int = 1000, seed: int = 1) -> Npde:
 
     Parameters
     ----------
-    fit : PopulationFit
+    fit : PopulationFit or BayesFit
         The fit.
     replicates : int
         How many trials are simulated: at least 10 times the samples of a patient.
@@ -118,7 +118,7 @@ def npde(fit: PopulationFit, *, replicates: int = 1000, seed: int = 1) -> Npde:
     return Npde(table, _tests(table), replicates)
 
 
-def _check(fit: PopulationFit, replicates: int) -> None:
+def _check(fit: FittedPopulation, replicates: int) -> None:
     """Refuse trials too few to tell what a patient's samples have in common."""
     counts = [one.known.sum(-1) for one in fit.data.series]
     most = int(np.sum(counts, axis=0).max())

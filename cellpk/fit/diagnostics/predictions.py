@@ -6,8 +6,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellpk.fit.diagnostics.rows import place_of, sample_rows
 from cellpk.fit.diagnostics.scores import in_sds, normal_score
+from cellpk.fit.fitted import FittedPopulation
 from cellpk.fit.population.joint import JointErrors
-from cellpk.fit.population.result import PopulationFit
 from cellpk.fit.residual_error import ResidualError
 
 Array = NDArray[np.float64]
@@ -21,7 +21,7 @@ BAND = 0.95
 _BAND_DRAWS = 100
 
 
-def errors_of(fit: PopulationFit) -> tuple[ResidualError, ...]:
+def errors_of(fit: FittedPopulation) -> tuple[ResidualError, ...]:
     """Return the residual errors that were estimated, one per series.
 
     Examples
@@ -29,12 +29,12 @@ def errors_of(fit: PopulationFit) -> tuple[ResidualError, ...]:
     >>> callable(errors_of)                # see predictions
     True
     """
-    errors = fit.estimates.state.errors
+    errors = fit.state.errors
     assert isinstance(errors, JointErrors)
     return errors.parts
 
 
-def typical_theta(fit: PopulationFit) -> Array:
+def typical_theta(fit: FittedPopulation) -> Array:
     """Return what the parameters of each patient are expected to be, shape (N, p).
 
     The typical values, moved by her covariates; on the transformed scale.
@@ -44,16 +44,15 @@ def typical_theta(fit: PopulationFit) -> Array:
     >>> callable(typical_theta)            # see predictions
     True
     """
-    layout = fit.estimates.layout
-    return layout.structure.means(layout.state.beta)
+    return fit.structure.means(fit.state.beta)
 
 
-def predictions(fit: PopulationFit, *, seed: int = 1) -> pd.DataFrame:
+def predictions(fit: FittedPopulation, *, seed: int = 1) -> pd.DataFrame:
     """Return what is predicted of every sample, and its residuals.
 
     Parameters
     ----------
-    fit : PopulationFit
+    fit : PopulationFit or BayesFit
         The fit.
     seed : int
         Chance: which draw of a patient's parameters is taken, and where a censored
@@ -147,13 +146,13 @@ def _where(used: NDArray[np.bool_], values: Array) -> Array:
 
 
 def courses(
-    fit: PopulationFit, times: ArrayLike, *, assay: str | None = None
+    fit: FittedPopulation, times: ArrayLike, *, assay: str | None = None
 ) -> pd.DataFrame:
     """Return the course of each patient: her own, and that of a typical patient.
 
     Parameters
     ----------
-    fit : PopulationFit
+    fit : PopulationFit or BayesFit
         The fit.
     times : array_like, shape (m,)
         Days after infusion, in order.

@@ -1,5 +1,6 @@
 """The same trial again and again, simulated from what was estimated of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,10 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellpk.errors import FitError
-from cellpk.fit.diagnostics.predictions import errors_of, typical_theta
 from cellpk.fit.diagnostics.rows import LIMITS, sample_rows
 from cellpk.fit.diagnostics.scores import in_sds
-from cellpk.fit.population.result import PopulationFit
+from cellpk.fit.fitted import FittedPopulation
+from cellpk.fit.population.draws import PopulationDraws, expected
 from cellpk.fit.residual_error import ResidualError
 from cellpk.fit.series import Series
 from cellpk.fit.standardised import ON_LOG
@@ -18,7 +19,8 @@ from cellpk.study.limits import states
 
 Array = NDArray[np.float64]
 
-_TRIES = 20
+TRIES = 20
+"""How often a patient whose course cannot be calculated is drawn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,17 +55,19 @@ class Trials:
 
 
 def simulate_trials(
-    fit: PopulationFit, replicates: int, *, seed: int = 1
+    fit: FittedPopulation, replicates: int, *, seed: int = 1
 ) -> tuple[Trials, ...]:
-    """Simulate the trial of a fit again, from its estimates.
+    """Simulate the trial of a fit again, from its estimates or its draws.
 
     Everything but chance is as in the study: the days of each patient's samples, their
     limits, her covariates and infusions. New are what each donor lot adds, where lots
-    differ, her parameters, whether her cells expand, and the residual errors.
+    differ, her parameters, whether her cells expand, and the residual errors. Of a fit
+    by Bayes each trial is of another draw of the population: the trials then differ by
+    what is not known of it as well.
 
     Parameters
     ----------
-    fit : PopulationFit
+    fit : PopulationFit or BayesFit
         The fit.
     replicates : int
         How many trials.
@@ -96,11 +100,49 @@ def simulate_trials(
     if replicates < 1:
         raise FitError(f"{replicates} trials to simulate", todo="Use 1 or more.")
     rng = np.random.default_rng([seed, 4])
-    levels, never = _levels(fit, replicates, rng)
+    population = fit.population(replicates, np.random.default_rng([seed, 9]))
+    levels, never, failed = drawn_levels(fit, population, rng)
+    if failed.any():
+        raise FitError(
+            f"after {TRIES} tries the courses of some simulated patients cannot be "
+            "calculated",
+            where=fit.model.name,
+            todo="The spread between patients may be too wide: see fit.table and "
+            "fit.doubts.",
+        )
+    return read_trials(fit, levels, never, errors=population.parts, rng=rng)
+
+
+def read_trials(
+    fit: FittedPopulation,
+    levels: Sequence[Array],
+    never: NDArray[np.bool_],
+    *,
+    errors: Sequence[ResidualError],
+    rng: np.random.Generator,
+) -> tuple[Trials, ...]:
+    """Return what the assays of a fit read of the courses of its patients.
+
+    Parameters
+    ----------
+    fit : PopulationFit or BayesFit
+        The fit, for its samples.
+    levels : sequence of ndarray, shape (replicates, N, n)
+        Log levels at the samples of each series.
+    never : ndarray of bool, shape (replicates, N)
+        Whose cells never expanded.
+    errors : sequence of ResidualError
+        How each assay errs.
+    rng : numpy Generator
+        Chance.
+
+    Examples
+    --------
+    >>> callable(read_trials)              # see simulate_trials
+    True
+    """
     found = []
-    for log_level, one, error in zip(
-        levels, fit.data.series, errors_of(fit), strict=True
-    ):
+    for log_level, one, error in zip(levels, fit.data.series, errors, strict=True):
         read = readings(log_level, one, error, rng=rng)
         rows = sample_rows(fit.data, fit.study, one)
         used = rows["left_out"].eq("")
@@ -157,35 +199,58 @@ def readings(
     return np.exp(log_level) + away
 
 
-def _levels(
-    fit: PopulationFit, replicates: int, rng: np.random.Generator
-) -> tuple[list[Array], NDArray[np.bool_]]:
-    """Return log levels of drawn patients, (replicates, N, n), and who never expanded.
+def drawn_levels(
+    fit: FittedPopulation, population: PopulationDraws, rng: np.random.Generator
+) -> tuple[list[Array], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return log levels of patients drawn from populations.
 
-    A patient whose course cannot be calculated is drawn anew.
+    A patient whose course cannot be calculated is drawn anew, up to 20 times.
+
+    Parameters
+    ----------
+    fit : PopulationFit or BayesFit
+        The fit, for its samples and covariates.
+    population : PopulationDraws
+        A population for each replicate.
+    rng : numpy Generator
+        Chance.
+
+    Returns
+    -------
+    levels : list of ndarray, shape (replicates, N, n)
+        Log levels at the samples of each series.
+    never : ndarray of bool, shape (replicates, N)
+        Whose cells never expanded.
+    failed : ndarray of bool, shape (replicates, N)
+        Whose course could not be calculated.
+
+    Examples
+    --------
+    >>> callable(drawn_levels)             # see simulate_trials
+    True
     """
-    state, structure = fit.estimates.state, fit.estimates.layout.structure
-    own = np.ix_(structure.varies, structure.varies)
-    root = np.zeros_like(state.omega)
-    root[own] = np.linalg.cholesky(state.omega[own])
-    means, lots = typical_theta(fit), structure.lots
-    shape = (replicates, *means.shape)
+    turned = np.swapaxes(population.roots(fit.structure.varies), -1, -2)
+    means, lots = expected(population, fit.structure), fit.structure.lots
     if lots:
-        effects = rng.standard_normal((replicates, len(lots.names), state.lot_sd.size))
-        means = means + lots.shift(effects * state.lot_sd, means.shape[-1])
-    theta = means + rng.standard_normal(shape) @ root.T
-    never = rng.random(shape[:2]) < state.never
-    for _ in range(_TRIES):
-        levels = fit.data.levels(theta)
-        failed = np.any([found.failed for found in levels], axis=0)
+        sd = population.lot_sd[:, None, :]
+        effects = rng.standard_normal((len(sd), len(lots.names), sd.shape[-1])) * sd
+        means = means + lots.shift(effects, means.shape[-1])
+    theta = means + rng.standard_normal(means.shape) @ turned
+    never = rng.random(means.shape[:2]) < population.never[:, None]
+    levels, failed = _solved(fit, theta)
+    for _ in range(TRIES - 1):
         if not failed.any():
-            return [found.log_level for found in levels], never
-        fresh = means + rng.standard_normal(shape) @ root.T
+            break
+        fresh = means + rng.standard_normal(means.shape) @ turned
         theta = np.where(failed[..., None], fresh, theta)
-    raise FitError(
-        f"after {_TRIES} tries the courses of some simulated patients cannot be "
-        "calculated",
-        where=fit.model.name,
-        todo="The spread between patients may be too wide: see fit.table and "
-        "fit.doubts.",
-    )
+        levels, failed = _solved(fit, theta)
+    return levels, never, failed
+
+
+def _solved(
+    fit: FittedPopulation, theta: Array
+) -> tuple[list[Array], NDArray[np.bool_]]:
+    """Return log levels, (..., N, n) of each series, and whose cannot be calculated."""
+    levels = fit.data.levels(theta)
+    failed = np.any([found.failed for found in levels], axis=0)
+    return [found.log_level for found in levels], failed

@@ -11,7 +11,7 @@ from cellpk.fit.diagnostics.bins import binned
 from cellpk.fit.diagnostics.predictions import predictions
 from cellpk.fit.diagnostics.rows import place_of, reported
 from cellpk.fit.diagnostics.trials import Trials, simulate_trials
-from cellpk.fit.population.result import PopulationFit
+from cellpk.fit.fitted import FittedPopulation
 
 Array = NDArray[np.float64]
 
@@ -58,7 +58,7 @@ class Vpc:
 
 
 def vpc(
-    fit: PopulationFit,
+    fit: FittedPopulation,
     *,
     assay: str | None = None,
     corrected: bool = False,
@@ -74,7 +74,7 @@ def vpc(
 
     Parameters
     ----------
-    fit : PopulationFit
+    fit : PopulationFit or BayesFit
         The fit.
     assay : str, optional
         Which assay, where several were fitted; the first without.
@@ -126,7 +126,7 @@ def vpc(
     samples = samples[(samples["assay"] == name) & (samples["left_out"] == "")]
     samples = samples.reset_index(drop=True)
     bin_of = binned(samples["nominal_time"], samples["time"], bins)
-    observed, simulated = _ordered(samples, trials)
+    observed, simulated = ordered(trials)
     if corrected:
         factor = _factor(samples["pred"].to_numpy(), bin_of)
         observed, simulated = observed * factor, simulated * factor
@@ -141,15 +141,34 @@ def vpc(
     )
 
 
-def _ordered(samples: pd.DataFrame, trials: Trials) -> tuple[Array, Array]:
-    """Return observed and simulated levels: 0 below the limit, infinite above."""
+def ordered(trials: Trials) -> tuple[Array, Array]:
+    """Return observed and simulated levels: 0 below the limit, infinite above.
+
+    Parameters
+    ----------
+    trials : Trials
+        Simulated trials, with the samples that they stand for.
+
+    Returns
+    -------
+    observed : ndarray, shape (m,)
+    simulated : ndarray, shape (replicates, m)
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"state": ["quantified", "below"], "level": [20.0, np.nan],
+    ...                      "lloq": [10.0] * 2, "llod": np.nan, "uloq": np.nan})
+    >>> observed, _ = ordered(Trials(rows, np.zeros(2, int), np.array([[5.0, 30.0]])))
+    >>> observed
+    array([20.,  0.])
+    """
 
     def cut(level: Array, state: NDArray[np.object_]) -> Array:
         level = np.where((state == "below") | (state == "detected"), 0.0, level)
         return np.where(state == "above", np.inf, level)
 
-    level = samples["level"].to_numpy(float)
-    return cut(level, reported(samples)), cut(trials.readings, trials.states)
+    level = trials.rows["level"].to_numpy(float)
+    return cut(level, reported(trials.rows)), cut(trials.readings, trials.states)
 
 
 def _factor(predicted: Array, bin_of: NDArray[np.intp]) -> Array:

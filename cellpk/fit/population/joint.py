@@ -108,9 +108,9 @@ class JointErrors:
         return np.log(_RANGE)[:, None] + np.log(largest)
 
     def with_logs(self, logs: Array) -> "JointErrors":
-        """Return errors with other parameters."""
+        """Return errors with other parameters, (k,), or (..., k) of many curves."""
         cuts = np.cumsum([len(part.names) for part in self.parts])[:-1]
-        pieces = zip(self.parts, np.split(logs, cuts), strict=True)
+        pieces = zip(self.parts, np.split(logs, cuts, axis=-1), strict=True)
         parts = tuple(part.with_logs(piece) for part, piece in pieces)
         return replace(self, parts=parts)
 

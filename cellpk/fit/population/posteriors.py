@@ -48,6 +48,25 @@ class Posteriors:
     lot_mean: Array = field(default_factory=lambda: np.zeros((0, 0)))
     lot_sd: Array = field(default_factory=lambda: np.zeros((0, 0)))
 
+    def shrinkage(self, expected: Array, spread: Array) -> Array:
+        """Return by how many % the SD of the patients' means falls short, (p,).
+
+        Patients count by the chance that their cells expanded: of the others' curves
+        nothing is known.
+
+        Parameters
+        ----------
+        expected : ndarray, shape (N, p)
+            What is expected of each patient.
+        spread : ndarray, shape (p,)
+            SD between patients.
+        """
+        away = self.mean - expected
+        weight = self.expanded / self.expanded.sum()
+        variance = weight @ np.square(away - weight @ away)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return 100 * (1 - np.sqrt(variance) / spread)
+
 
 def posteriors_of(
     found: Importance, state: State, rng: np.random.Generator

@@ -4,7 +4,7 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cellpk.fit.data import FitData
 from cellpk.fit.population.conditional import Modes, modes_at
 from cellpk.fit.population.derived import derived_quantities
+from cellpk.fit.population.draws import PopulationDraws
 from cellpk.fit.population.estimates import Estimates
 from cellpk.fit.population.joint import JointData
 from cellpk.fit.population.laplace import approximated
@@ -20,7 +21,8 @@ from cellpk.fit.population.lots import FEW
 from cellpk.fit.population.places import places_at
 from cellpk.fit.population.posteriors import Posteriors
 from cellpk.fit.population.rows import estimated_rows
-from cellpk.fit.population.state import Sampled
+from cellpk.fit.population.state import Sampled, State
+from cellpk.fit.population.structure import Structure
 from cellpk.fit.store import Saveable
 from cellpk.model.model import Model
 from cellpk.study.study import Study
@@ -82,6 +84,23 @@ class PopulationFit(Saveable):
     posteriors: Posteriors
     trace: pd.DataFrame
 
+    kind: ClassVar[str] = "population fit"
+    trials: ClassVar[str] = "the fit"
+
+    @property
+    def structure(self) -> Structure:
+        """How parameters differ between patients."""
+        return self.estimates.layout.structure
+
+    @property
+    def state(self) -> State:
+        """The estimates of the population."""
+        return self.estimates.state
+
+    def population(self, number: int, rng: np.random.Generator) -> PopulationDraws:
+        """Return the estimates so many times; ``rng`` is not used."""
+        return PopulationDraws.of(self.state, number)
+
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row per estimate.
@@ -130,7 +149,7 @@ class PopulationFit(Saveable):
         """
         known = self.posteriors
         starts = np.concatenate([known.mean[None], known.draws[:_STARTS]])
-        return modes_at(self._sampled, self.estimates.state, starts, mean=self.expected)
+        return modes_at(self._sampled, self.state, starts, mean=self.expected)
 
     @property
     def laplace_deviance(self) -> float:
@@ -142,7 +161,7 @@ class PopulationFit(Saveable):
             Where two parameters or more move switches of the model, one has no spread
             between patients, or lots differ.
         """
-        state = self.estimates.state
+        state = self.state
         rng = np.random.default_rng([self.seed, 3])
         places = places_at(self._sampled, state, rng=rng)
         found = approximated(self._sampled, state, places)
@@ -150,7 +169,7 @@ class PopulationFit(Saveable):
 
     @property
     def _sampled(self) -> Sampled:
-        return Sampled(JointData(self.data), self.estimates.layout.structure)
+        return Sampled(JointData(self.data), self.structure)
 
     @cached_property
     def derived(self) -> pd.DataFrame:
@@ -170,11 +189,11 @@ class PopulationFit(Saveable):
         the lot adds on the parameter's own scale, given all samples, with its ``sd``;
         ``shrinkage`` (%): of the SD of the effects, one number per parameter.
         """
-        lots, known = self.estimates.layout.structure.lots, self.posteriors
+        lots, known = self.structure.lots, self.posteriors
         rows: list[tuple[object, ...]] = []
         for k, place in enumerate(lots.places if lots else ()):
             assert lots is not None
-            name, between = self.model.free[place], self.estimates.state.lot_sd[k]
+            name, between = self.model.free[place], self.state.lot_sd[k]
             effects, errors = known.lot_mean[:, k], known.lot_sd[:, k]
             shrinkage = 100 * (1 - effects.std() / between)
             rows += [
@@ -193,16 +212,41 @@ class PopulationFit(Saveable):
         On the transformed scale: the typical values, moved by her covariates and by
         what her donor lot adds, given all samples.
         """
-        structure, state = self.estimates.layout.structure, self.estimates.state
+        structure, state = self.structure, self.state
         means, lots = structure.means(state.beta), structure.lots
         if lots is None:
             return means
         return means + lots.shift(self.posteriors.lot_mean, means.shape[-1])
 
+    def deviations(self, number: int) -> tuple[Array, Array]:
+        """Return draws of what patients deviate by, and the SDs between patients.
+
+        Parameters
+        ----------
+        number : int
+            How many draws; at most as many as the fit keeps.
+
+        Returns
+        -------
+        deviations : ndarray, shape (number, N, p)
+            From what is expected of each patient, on the transformed scale.
+        spread : ndarray, shape (number, p)
+            The SDs to which each draw belongs: here the estimates.
+        """
+        drawn = self.posteriors.draws[:number] - self.expected
+        spread = np.sqrt(np.diag(self.state.omega))
+        return drawn, np.tile(spread, (len(drawn), 1))
+
     @property
     def log_likelihood(self) -> float:
         """Log likelihood, by importance sampling."""
         return float(self.posteriors.log_likelihood.sum())
+
+    @property
+    def shrinkage(self) -> pd.Series:
+        """Shrinkage (%) of each parameter that differs between patients."""
+        names = np.array(self.model.free)[self.structure.varies]
+        return self.table.set_index("parameter")["shrinkage"][list(names)]
 
     @property
     def criteria(self) -> pd.Series:
@@ -240,7 +284,7 @@ class PopulationFit(Saveable):
     @property
     def correlations(self) -> pd.DataFrame:
         """Correlations between the patients' parameters, on the transformed scales."""
-        omega = self.estimates.state.omega
+        omega = self.state.omega
         sd = np.sqrt(np.where(np.diag(omega) > 0, np.diag(omega), np.nan))
         names = list(self.model.free)
         return pd.DataFrame(omega / np.outer(sd, sd), index=names, columns=names)
@@ -279,7 +323,7 @@ class PopulationFit(Saveable):
     @property
     def cautions(self) -> tuple[str, ...]:
         """What to bear in mind, though nothing speaks against the fit."""
-        lots = self.estimates.layout.structure.lots
+        lots = self.structure.lots
         if lots is None or len(lots.names) > FEW:
             return ()
         differ = " and ".join(self.model.free[place] for place in lots.places)

@@ -72,7 +72,7 @@ def _typical(fit: "PopulationFit") -> list[dict[str, object]]:
     told = ~varies | np.isfinite(spread_errors) & np.isfinite(errors[: varies.size])
     spread_errors[~told] = np.nan
     spread = np.where(told, np.sqrt(np.diag(state.omega)), np.nan)
-    shrinkage = _shrinkage(fit, spread)
+    shrinkage = fit.posteriors.shrinkage(fit.expected, spread)
     rows = []
     for i, name in enumerate(fit.model.free):
         row = fit.model.parameters[name]
@@ -93,20 +93,6 @@ def _typical(fit: "PopulationFit") -> list[dict[str, object]]:
             }
         )
     return rows
-
-
-def _shrinkage(fit: "PopulationFit", spread: Array) -> Array:
-    """Return by how many % the SD of the patients' means falls short, (p,).
-
-    Patients count by the chance that their cells expanded: of the others' curves
-    nothing is known.
-    """
-    known = fit.posteriors
-    away = known.mean - fit.expected
-    weight = known.expanded / known.expanded.sum()
-    variance = weight @ np.square(away - weight @ away)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return 100 * (1 - np.sqrt(variance) / spread)
 
 
 def _effects(fit: "PopulationFit") -> list[dict[str, object]]:

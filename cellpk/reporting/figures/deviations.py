@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from cellpk.fit.population.result import PopulationFit
+    from cellpk.fit.fitted import FittedPopulation
 
 _ACROSS = 3
 _DRAWS = 100
@@ -37,12 +37,12 @@ _CHANCE = "Deviation / between-patient SD"
 
 
 @figure
-def etas(fit: "PopulationFit", *, against: str | None = None) -> Drawing:
+def etas(fit: "FittedPopulation", *, against: str | None = None) -> Drawing:
     """Draw how patients deviate from what is expected, a panel for each parameter.
 
     Parameters
     ----------
-    fit : PopulationFit
+    fit : PopulationFit or BayesFit
         The fit.
     against : str, optional
         A column of ``study.patients``: deviations are drawn against it. Without, they
@@ -129,7 +129,7 @@ def _never(count: int) -> tuple[str, ...]:
     return (f"Left out: {who} whose cells more likely never expanded.",)
 
 
-def _joined(frame: pd.DataFrame, fit: "PopulationFit", against: str) -> pd.DataFrame:
+def _joined(frame: pd.DataFrame, fit: "FittedPopulation", against: str) -> pd.DataFrame:
     patients = fit.study.patients
     known = [str(name) for name in patients.columns.drop("patient")]
     if against not in known:
@@ -150,7 +150,7 @@ def _tests(frame: pd.DataFrame, against: str | None) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _sheet(fit: "PopulationFit", names: list[str]) -> tuple["Figure", "np.ndarray"]:
+def _sheet(fit: "FittedPopulation", names: list[str]) -> tuple["Figure", "np.ndarray"]:
     columns = min(_ACROSS, len(names))
     rows = math.ceil(len(names) / columns)
     simulated = fit.study.settings.study.simulated
@@ -168,12 +168,12 @@ def _said(panel: "Axes", text: str) -> None:
 
 
 def _distributions(
-    fit: "PopulationFit", frame: pd.DataFrame, estimates: pd.DataFrame
+    fit: "FittedPopulation", frame: pd.DataFrame, estimates: pd.DataFrame
 ) -> "Figure":
     groups = frame.groupby("parameter", sort=False)["scaled"]
     drawn = {str(name): values for name, values in groups}
     page, axes = _sheet(fit, list(drawn))
-    shrunk = fit.table.set_index("parameter")["shrinkage"]
+    shrunk = fit.shrinkage
     own = estimates.groupby("parameter")["scaled"]
     for panel, (name, values) in zip(axes.flat, drawn.items(), strict=False):
         _distribution(panel, values, own.get_group(name))
@@ -186,7 +186,7 @@ def _distributions(
 
 
 def _trends(
-    fit: "PopulationFit", frame: pd.DataFrame, tests: pd.DataFrame, *, against: str
+    fit: "FittedPopulation", frame: pd.DataFrame, tests: pd.DataFrame, *, against: str
 ) -> "Figure":
     page, axes = _sheet(fit, tests["parameter"].to_list())
     for panel, row in zip(axes.flat, tests.to_dict("records"), strict=False):
@@ -198,7 +198,7 @@ def _trends(
     return page
 
 
-def _axis(fit: "PopulationFit", against: str) -> str:
+def _axis(fit: "FittedPopulation", against: str) -> str:
     unit = pretty(fit.study.settings.units.get(against, ""))
     return against.replace("_", " ").capitalize() + (f" ({unit})" if unit else "")
 

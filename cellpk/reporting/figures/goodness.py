@@ -30,19 +30,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from cellpk.fit.population.result import PopulationFit
+    from cellpk.fit.fitted import FittedPopulation
 
 _DEPTH = 0.1  # of the lowest level that is drawn: lower predictions stand there
 _USUAL = 1.96
 
 
 @figure
-def gof(fit: "PopulationFit", *, assay: str | None = None, seed: int = 1) -> Drawing:
+def gof(fit: "FittedPopulation", *, assay: str | None = None, seed: int = 1) -> Drawing:
     """Draw goodness of fit: observed against predicted levels, and residuals.
 
     Parameters
     ----------
-    fit : PopulationFit
+    fit : PopulationFit or BayesFit
         The fit.
     assay : str, optional
         Which assay, where several were fitted; the first without.

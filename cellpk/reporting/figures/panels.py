@@ -13,7 +13,7 @@ from cellpk.errors import DataError, Problem
 from cellpk.fit.diagnostics.bins import binned
 from cellpk.fit.diagnostics.predictions import BAND, courses
 from cellpk.fit.diagnostics.rows import place_of, sample_rows
-from cellpk.fit.population.result import PopulationFit
+from cellpk.fit.fitted import FittedPopulation
 from cellpk.reporting.figures.drawing import Drawing, figure
 from cellpk.reporting.figures.levels import level_label, series
 from cellpk.reporting.figures.marks import (
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from cellpk.study.assays import Assay
     from cellpk.study.study import Study
 
-    Fits = IndividualFits | PopulationFit
+    Fits = IndividualFits | FittedPopulation
 
 ROWS, COLUMNS = 4, 3
 PER_PAGE = ROWS * COLUMNS
@@ -103,8 +103,8 @@ def pages(fits: "Fits") -> int:
     >>> pages(ck.fit_individuals(stein, study, starts=2))
     1
     """
-    population = isinstance(fits, PopulationFit)
-    patients = fits.patients if population else fits.table["patient"]
+    together = isinstance(fits, FittedPopulation)
+    patients = fits.patients if together else fits.table["patient"]
     return math.ceil(len(patients) / PER_PAGE)
 
 
@@ -119,12 +119,12 @@ def fits(
 ) -> Drawing:
     """Draw each patient's samples and fitted curve in a panel; twelve panels a page.
 
-    Patients who were not fitted have a panel too, with the reason. Of a population fit
-    the curve of a typical patient is drawn as well.
+    Patients who were not fitted have a panel too, with the reason. Of a fit to
+    all patients together the curve of a typical patient is drawn as well.
 
     Parameters
     ----------
-    fits : IndividualFits or PopulationFit
+    fits : IndividualFits, PopulationFit or BayesFit
         The fits.
     study : Study, optional
         The study that individual fits were made from; a population fit has its own.
@@ -158,13 +158,13 @@ def fits(
     >>> fits(result, study).title
     'CAR transgene by qPCR: individual fits, page 1 of 1'
     """
-    if study is None and not isinstance(fits, PopulationFit):
+    if study is None and not isinstance(fits, FittedPopulation):
         what = "individual fits are drawn with the samples of their study"
         raise DataError(Problem(what, "Give it: fits(fits, study).", value=repr(fits)))
     if not 1 <= page <= max(1, pages(fits)):
         what = f"there is no page {page}"
         raise DataError(Problem(what, f"Use 1 to {pages(fits)}.", value=str(page)))
-    if isinstance(fits, PopulationFit):
+    if isinstance(fits, FittedPopulation):
         shown = _of_population(fits, assay, page=page, until=until)
     else:
         assert study is not None
@@ -220,7 +220,7 @@ _REASON = ("patient", "status", "reason")
 
 
 def _of_population(
-    fit: PopulationFit, assay: str | None, *, page: int, until: float
+    fit: FittedPopulation, assay: str | None, *, page: int, until: float
 ) -> _Shown:
     about = fitted(fit, assay)
     one = fit.data.series[place_of(fit.data, assay)]
@@ -254,7 +254,7 @@ def _of_population(
         },
         count=pages(fit),
         kind="curves",
-        made_by=f"population fit of {fit.model.name}",
+        made_by=f"{fit.kind} of {fit.model.name}",
         caption=f"Line: the patient's curve, at the mean of what is known of her "
         f"parameters (EBE); band: where it lies with {BAND:.0%} probability; dashed: "
         "the typical patient with her covariates; n: samples, of which below: below "

@@ -28,7 +28,7 @@ from cellpk.study.units import pretty
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from cellpk.fit.population.result import PopulationFit
+    from cellpk.fit.fitted import FittedPopulation
 
 _SHARES = (0.05, 0.5, 0.95)
 _MOST = 4.0
@@ -37,7 +37,7 @@ _TESTS = ("mean", "variance", "normal", "all")
 
 @figure
 def npde(
-    fit: "PopulationFit",
+    fit: "FittedPopulation",
     *,
     assay: str | None = None,
     replicates: int = 1000,
@@ -47,7 +47,7 @@ def npde(
 
     Parameters
     ----------
-    fit : PopulationFit
+    fit : PopulationFit or BayesFit
         The fit.
     assay : str, optional
         Which assay, where several were fitted; the first without.
@@ -125,9 +125,9 @@ def npde(
     )
 
 
-def _of_lots(fit: "PopulationFit") -> tuple[str, ...]:
+def _of_lots(fit: "FittedPopulation") -> tuple[str, ...]:
     """Say what the tests are not made for."""
-    if fit.estimates.layout.structure.lots is None:
+    if fit.structure.lots is None:
         return ()
     return (
         "Patients who share a donor lot are not independent: the tests are then too "

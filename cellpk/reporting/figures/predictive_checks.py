@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from cellpk.fit.population.result import PopulationFit
+    from cellpk.fit.fitted import FittedPopulation
 
 _COLOURS = {5.0: PALETTE[0], 50.0: PALETTE[1], 95.0: PALETTE[0]}
 _ENDS = ["observed", "low", "median", "high"]
@@ -36,7 +36,7 @@ _STYLES = {5.0: "--", 50.0: "-", 95.0: "--"}
 
 @figure
 def vpc(
-    fit: "PopulationFit",
+    fit: "FittedPopulation",
     *,
     assay: str | None = None,
     corrected: bool = False,
@@ -48,7 +48,7 @@ def vpc(
 
     Parameters
     ----------
-    fit : PopulationFit
+    fit : PopulationFit or BayesFit
         The fit.
     assay : str, optional
         Which assay, where several were fitted; the first without.
@@ -105,10 +105,10 @@ def vpc(
         title=f"{about.assay.label}: {kind} of {fit.model.name}",
         frame=_frame(found),
         figure=page,
-        caption=f"Lines: 5th, 50th and 95th percentile of the observed levels. Bands: "
-        f"where they lie in 90% of {replicates} trials simulated from the fit, with "
-        "the study's own samples, limits and covariates; line within: their median. "
-        "Below: the same of the share of samples below the LLOQ.",
+        caption="Lines: 5th, 50th and 95th percentile of the observed levels. Bands: "
+        f"where they lie in 90% of {replicates} trials simulated from {fit.trials}, "
+        "with the study's own samples, limits and covariates; line within: their "
+        "median. Below: the same of the share of samples below the LLOQ.",
         footnotes=(*_notes(found), *about.doubts),
         source=f"{about.source}, seed {seed}",
         simulated=about.simulated,

@@ -1,4 +1,4 @@
-"""Draws of everything that a hierarchical fit estimates."""
+"""Draws of what a population may be."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from cellpk.fit.population.joint import JointErrors
 from cellpk.fit.population.state import Errors, State
 from cellpk.fit.population.structure import Structure
+from cellpk.fit.residual_error import ResidualError
 
 Array = NDArray[np.float64]
 
@@ -85,6 +87,31 @@ class PopulationDraws:
         names = ("beta", "omega", "errors", "never", "lot_sd")
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
+    @property
+    def parts(self) -> tuple[ResidualError, ...]:
+        """The residual errors of all draws, one per assay.
+
+        Their numbers have the shape (S, 1, 1), so that they are broadcast with levels
+        (S, N, n).
+        """
+        assert isinstance(self.form, JointErrors)
+        if (self.errors == self.form.logs).all():
+            return self.form.parts  # the very numbers: a log carried back is not quite
+        return self.form.with_logs(self.errors[:, None, :]).parts
+
+    def roots(self, varies: NDArray[np.bool_]) -> Array:
+        """Return Cholesky roots of the covariances, (S, p, p); 0 of what is the same.
+
+        Parameters
+        ----------
+        varies : ndarray of bool, shape (p,)
+            Which parameters differ between patients.
+        """
+        own = np.ix_(varies, varies)
+        found = np.zeros_like(self.omega)
+        found[:, *own] = np.linalg.cholesky(self.omega[:, *own])
+        return found
+
     def middle(self) -> State:
         """Return the population at the means of the draws.
 
@@ -116,4 +143,4 @@ def expected(population: PopulationDraws, structure: Structure) -> Array:
     >>> expected(one, plain).shape
     (3, 2, 1)
     """
-    return np.einsum("ipq,sq->sip", structure.design, population.beta)
+    return np.stack([structure.means(beta) for beta in population.beta])
