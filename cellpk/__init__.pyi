@@ -4,7 +4,9 @@ from .errors import FitError as FitError
 from .errors import ModelError as ModelError
 from .errors import Problem as Problem
 from .fit.bayes.fit import fit_bayes as fit_bayes
+from .fit.bayes.kept import read_draws as read_draws
 from .fit.bayes.prior_choice import Priors as Priors
+from .fit.bayes.result import BayesFit as BayesFit
 from .fit.bayes.sampling import Sampling as Sampling
 from .fit.choice import ModelChoice as ModelChoice
 from .fit.choice import choose_model as choose_model

@@ -110,7 +110,7 @@ def fit_bayes(
     choice, sampling = priors or Priors(), sampling or Sampling()
     asked = {"covariates": covariates, "correlations": correlations}
     asked |= {"without_spread": list(without_spread), "lots": list(lots)}
-    question = question_of(with_tails(model, choice), study, assays, asked, choice)
+    question = question_of(model, study, assays, asked, choice)
     if progress is not None:
         progress(0, 1, "searching where to begin")
     begun = begun_at(question, seed)
@@ -125,6 +125,7 @@ def fit_bayes(
     )
     return BayesFit(
         model=shape.data.model,
+        given=model,
         study=study,
         shape=shape,
         asked=asked | {"assays": assays},
@@ -208,7 +209,8 @@ def question_of(
     choice: Priors,
 ) -> Question:
     """Return what is asked, once it can be."""
-    sampled, first = prepared(model, study, assays=assays, **asked)
+    tailed = with_tails(model, choice)
+    sampled, first = prepared(tailed, study, assays=assays, **asked)
     blocks(sampled.structure)
     assert isinstance(sampled.data, JointData)
     data = sampled.data.data
