@@ -135,7 +135,7 @@ class BayesFit(Saveable):
             The folder.
         """
         path = Path(path)
-        self.tree.to_zarr(path, mode="w", consolidated=False)
+        self.tree.to_zarr(path, mode="w", zarr_format=2)
         return path
 
     def drawn(self, name: str, group: str = "posterior") -> Array:
