@@ -23,12 +23,13 @@ from cellpk.fit.population.fit import check_seed, prepared
 from cellpk.fit.population.joint import JointData, JointErrors
 from cellpk.fit.population.spread import Correlations
 from cellpk.fit.population.state import Sampled, State
+from cellpk.fit.population.structure import Structure
 from cellpk.fit.prior import prior_for
 from cellpk.model.model import Model
 from cellpk.study.study import Study
 
 if TYPE_CHECKING:
-    import pymc as pm
+    from cellpk.fit.bayes.operation import Patients
 
 Array = NDArray[np.float64]
 
@@ -113,8 +114,8 @@ def fit_bayes(
     question = question_of(model, study, assays, asked, choice)
     if progress is not None:
         progress(0, 1, "searching where to begin")
-    begun = begun_at(question, seed)
-    chains = sampled_chains(begun, sampling, seed=seed, progress=progress)
+    density = density_of(question, seed)
+    chains = sampled_chains(question, density, sampling, seed=seed, progress=progress)
     shape = question.shape
     prior = prior_draws(
         question.priors,
@@ -227,46 +228,57 @@ def question_of(
 
 
 @dataclass(frozen=True, eq=False)
-class Begun:
-    """A question, where sampling begins, and the model that is sampled.
+class Compiled:
+    """A model that is compiled, and whose samples can be exchanged.
 
     Parameters
     ----------
-    question : Question
-        The question.
-    start : Start
-        Maximum of the penalised likelihood.
-    density : PatientDensity
-        Of all patients, in whitened numbers.
-    model : pymc.Model
-        What is sampled.
+    patients : Patients
+        The operation that holds the density of all patients.
+    sampler : nutpie.CompiledModel
+        What nutpie samples.
 
     Examples
     --------
-    >>> sorted(Begun.__annotations__)
-    ['density', 'model', 'question', 'start']
+    >>> sorted(Compiled.__annotations__)
+    ['patients', 'sampler']
     """
 
-    question: Question
-    start: Start
-    density: PatientDensity
-    model: "pm.Model"
+    patients: "Patients"
+    sampler: Any
 
 
-def begun_at(question: Question, seed: int) -> Begun:
-    """Return where sampling begins."""
+def compiled_model(question: Question, density: PatientDensity) -> Compiled:
+    """Compile the model of a question.
+
+    Other samples of as many patients, with the same structure and priors, need no new
+    compilation: see :func:`sampled_chains`.
+    """
+    import nutpie
+    from pytensor.configdefaults import config
+
+    from cellpk.fit.bayes.operation import Patients
+
+    patients = Patients(density)
+    model = joint_model(patients, question.shape.structure, question.priors)
+    # Strict arithmetic: how functions are inlined, which differs between a fresh and
+    # a cached compilation, then cannot change the draws of a seed.
+    with config.change_flags(numba__fastmath=False):
+        return Compiled(patients, nutpie.compile_pymc_model(model, backend="numba"))
+
+
+def density_of(question: Question, seed: int) -> PatientDensity:
+    """Return the density of all patients, whitened by what their samples tell."""
+    shape = question.shape
     rng = np.random.default_rng([seed, 5])
     start = begin(question.sampled, question.first, question.priors, rng)
-    shape = question.shape
-    density = PatientDensity(
+    return PatientDensity(
         shape.data,
         shape.errors,
         shape.structure.varies,
         _whitening(shape, start),
         shape.never,
     )
-    model = joint_model(density, shape.structure, question.priors, start)
-    return Begun(question, start, density, model)
 
 
 def _whitening(shape: Shape, start: Start) -> Whitening:
@@ -287,36 +299,53 @@ def _whitening(shape: Shape, start: Start) -> Whitening:
 
 
 def sampled_chains(
-    begun: Begun, sampling: Sampling, *, seed: int, progress: Progress | None
+    question: Question,
+    density: PatientDensity,
+    sampling: Sampling,
+    *,
+    seed: int,
+    progress: Progress | None = None,
+    compiled: Compiled | None = None,
 ) -> list[Chain]:
-    """Compile and sample."""
-    import nutpie
-    from pytensor.configdefaults import config
+    """Compile and sample.
 
+    Parameters
+    ----------
+    question : Question
+        What is asked.
+    density : PatientDensity
+        Of all patients, in whitened numbers.
+    sampling : Sampling
+        How long.
+    seed : int
+        Chance.
+    progress : callable, optional
+        Called as ``progress(done, total, text)``.
+    compiled : Compiled, optional
+        The model as compiled for other samples of as many patients.
+    """
     if progress is not None:
         progress(0, 1, "compiling")
-    # Strict arithmetic: how functions are inlined, which differs between a fresh and
-    # a cached compilation, then cannot change the draws of a seed.
-    with config.change_flags(numba__fastmath=False):
-        compiled: Any = nutpie.compile_pymc_model(begun.model, backend="numba")
+    compiled = compiled or compiled_model(question, density)
+    compiled.patients.density = density
     return sample_chains(
-        compiled,
+        compiled.sampler,
         sampling,
         seed=seed,
-        question=f"{begun.question.sha256}-{seed}-{sampling.tune}-{sampling.draws}",
-        finish=lambda chain: _finished(begun, chain),
+        question=f"{question.sha256}-{seed}-{sampling.tune}-{sampling.draws}",
+        finish=lambda chain: _finished(question, density, chain),
         progress=progress,
     )
 
 
-def _finished(begun: Begun, chain: Chain) -> Chain:
+def _finished(question: Question, density: PatientDensity, chain: Chain) -> Chain:
     """Return a chain with parameters in the place of whitened numbers."""
-    structure = begun.question.shape.structure
+    structure = question.shape.structure
     found = {
         n: x for n, x in chain.items() if not n.startswith(("chol_", "z", "lot_z"))
     }
     found["location"] = found.pop("coefficient")
-    correlation = _correlations(begun, chain)
+    correlation = _correlations(structure, chain)
     means = np.einsum("ipq,sq->sip", structure.design, found["location"])
     if structure.lots:
         found["lot_effect"] = chain["lot_z"] * chain["lot_spread"][:, None, :]
@@ -327,14 +356,14 @@ def _finished(begun: Begun, chain: Chain) -> Chain:
     )
     for i, z in enumerate(chain["z"]):
         own = means[i][:, varies]
-        theta[i][:, varies] = begun.density.whitening.theta(z, own, inverse[i])
+        theta[i][:, varies] = density.whitening.theta(z, own, inverse[i])
     return found | {"correlation": correlation, "theta": theta}
 
 
-def _correlations(begun: Begun, chain: Chain) -> Array:
+def _correlations(structure: Structure, chain: Chain) -> Array:
     """Return correlation matrices of the parameters that vary, (draws, v, v)."""
     number, size = chain["spread"].shape
     roots = np.tile(np.eye(size), (number, 1, 1))
-    for k, group in enumerate(blocks(begun.question.shape.structure)):
+    for k, group in enumerate(blocks(structure)):
         roots[:, *np.ix_(group, group)] = np.tril(chain[f"chol_{k}"])
     return roots @ np.swapaxes(roots, -1, -2)

@@ -6,17 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellpk.errors import FitError
-from cellpk.fit.bayes.density import PatientDensity
 from cellpk.fit.bayes.prior_numbers import PriorNumbers
-from cellpk.fit.bayes.start import Start
 from cellpk.fit.population.structure import Structure
 
 if TYPE_CHECKING:
     import pymc as pm
 
-Array = NDArray[np.float64]
+    from cellpk.fit.bayes.operation import Patients
 
-_DISPERSED = 1.5  # posterior SDs by which chains start apart
+Array = NDArray[np.float64]
 
 
 def blocks(structure: Structure) -> list[NDArray[np.intp]]:
@@ -49,20 +47,18 @@ def blocks(structure: Structure) -> list[NDArray[np.intp]]:
 
 
 def joint_model(
-    density: PatientDensity, structure: Structure, priors: PriorNumbers, start: Start
+    operation: "Patients", structure: Structure, priors: PriorNumbers
 ) -> "pm.Model":
     """Return the model: priors, lots, and the density of all patients.
 
     Parameters
     ----------
-    density : PatientDensity
-        Samples and whitening.
+    operation : Patients
+        The density of all patients.
     structure : Structure
         How parameters differ between patients.
     priors : PriorNumbers
         Of everything that is estimated.
-    start : Start
-        Where chains begin.
 
     Returns
     -------
@@ -78,9 +74,7 @@ def joint_model(
     import pymc as pm
     import pytensor.tensor as pt
 
-    from cellpk.fit.bayes.operation import Patients
-
-    numbers = priors.numbers
+    numbers, density = priors.numbers, operation.density
     patients, varying = len(density.data.patients), int(structure.varies.sum())
     with pm.Model() as model:
         beta: Any = pm.Normal("coefficient", numbers.centre, numbers.sd)
@@ -93,7 +87,7 @@ def joint_model(
         between, log_root = _precision(structure, numbers.correlation, spread)
         mean: Any = pt.dot(structure.design, beta) + _of_lots(structure, numbers.lot)
         z: Any = pm.Flat("z", shape=(patients, varying))
-        found: Any = Patients(density)(z, mean, between, pt.log(error), odds)
+        found: Any = operation(z, mean, between, pt.log(error), odds)
         pm.Potential("patients", found[0] - patients * log_root)
     return model
 

@@ -53,7 +53,7 @@ class Priors:
     >>> Priors(kind="flat")
     Traceback (most recent call last):
         ...
-    cellpk.errors.FitError: priors of the kind 'flat'. Use one of: literature, weak.
+    cellpk.errors.FitError: priors of the kind 'flat'. Use one of: 'literature', 'weak'.
     """
 
     kind: Kind = "literature"
