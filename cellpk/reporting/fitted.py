@@ -9,6 +9,7 @@ from cellpk.fit.cases import counted
 from cellpk.fit.diagnostics.rows import place_of
 
 if TYPE_CHECKING:
+    from cellpk.fit.bayes.result import BayesFit
     from cellpk.fit.population.result import PopulationFit
     from cellpk.study.assays import Assay
 
@@ -85,6 +86,23 @@ def doubted(fit: "PopulationFit") -> tuple[str, ...]:
     if fit.converged:
         return ()
     return (f"The fit has NOT converged: {'; '.join(fit.doubts)}.",)
+
+
+def unreliable(fit: "BayesFit") -> tuple[str, ...]:
+    """Say why the draws of a hierarchical fit cannot be relied on; else nothing.
+
+    Examples
+    --------
+    >>> callable(unreliable)
+    True
+    """
+    if fit.converged:
+        return ()
+    failed, checks = len(fit.doubts), len(fit.checks)
+    return (
+        f"The draws are NOT reliable: {failed} of {checks} checks failed. "
+        f"{fit.doubts[0]}",
+    )
 
 
 def left_out_note(rows: pd.DataFrame) -> tuple[str, ...]:

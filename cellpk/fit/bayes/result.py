@@ -245,7 +245,7 @@ class BayesFit(Saveable):
         return self.n_samples - sum(exact)
 
     def __repr__(self) -> str:
-        said = "" if self.converged else f"NOT RELIABLE: {self.doubts[0]}. "
+        said = "" if self.converged else f"NOT RELIABLE: {self.doubts[0].rstrip('.')}. "
         assays = " and ".join(one.assay for one in self.data.series)
         chains = self.tree["posterior"].sizes
         return (
