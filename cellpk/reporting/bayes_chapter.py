@@ -1,4 +1,4 @@
-"""The report's section on a hierarchical fit: checks first, then priors and estimates."""
+"""The report's section on a hierarchical fit: checks, priors, estimates."""
 
 from typing import TYPE_CHECKING
 

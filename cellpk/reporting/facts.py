@@ -207,7 +207,7 @@ def bayes_sentences(fit: "BayesFit") -> tuple[str, ...]:
     """
     from cellpk.fit.bayes.prior_choice import KINDS
 
-    checks, sizes = fit.checks["passed"], fit.tree["posterior"].sizes
+    checks, sampling = fit.checks["passed"], fit.sampling
     counts = {"checks": len(checks), "failed": int((~checks).sum())}
     said = say("bayes_reliable", **counts)
     if not fit.converged:
@@ -220,9 +220,9 @@ def bayes_sentences(fit: "BayesFit") -> tuple[str, ...]:
         assays=enumerated(fit.study.assay(x.assay).label for x in fit.data.series),
         below=fit.n_below,
         priors=KINDS[fit.choice.kind],
-        chains=sizes["chain"],
-        draws=sizes["draw"],
-        tune=fit.sampling.tune,
+        chains=sampling.chains,
+        draws=sampling.draws,
+        tune=sampling.tune,
         seed=fit.seed,
     )
     return said, about, say("bayes_draws", sha256=fit.draws_sha256)

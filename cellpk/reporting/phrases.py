@@ -27,9 +27,9 @@ SENTENCES = {
     "only. -2 log likelihood {deviance}, {estimates} estimates.",
     "population_converged": "The population fit converged.",
     "population_not_converged": "The population fit has NOT converged: {why}.",
-    "bayes_reliable": "All {checks} checks of the draws of the hierarchical fit passed.",
-    "bayes_not_reliable": "{failed} of {checks} checks of the draws of the hierarchical "
-    "fit FAILED, and its numbers are NOT reliable. {why} The table of checks has all.",
+    "bayes_reliable": "All {checks} checks of the hierarchical fit's draws passed.",
+    "bayes_not_reliable": "{failed} of {checks} checks of the hierarchical fit's draws "
+    "FAILED, and its numbers are NOT reliable. {why} The table of checks has all.",
     "bayes": "Model {model}, fitted by hierarchical Bayes: {patients} patients, "
     "{samples} samples of {assays}, {below} of them by limits only. Priors: {priors}. "
     "{chains} chains of {draws} draws, after {tune} to tune the sampler, seed {seed}.",

@@ -343,6 +343,9 @@ def report(
 _KINDS = {"PopulationFit": "a population fit", "BayesFit": "a hierarchical fit"}
 
 
+_SAMPLED = ("chains", "draws", "tune")
+
+
 def _only[Kind](kind: type[Kind], results: "Sequence[Result]") -> Kind | None:
     """Return the one result of a kind; none where there is none."""
     found = [each for each in results if isinstance(each, kind)]
@@ -357,7 +360,7 @@ def _bayes(fit: "BayesFit") -> dict[str, Any]:
     return {
         **_of_fit(fit),
         "draws_sha256": fit.draws_sha256,
-        "sampling": {**fit.tree["posterior"].sizes, "tune": fit.sampling.tune},
+        "sampling": {name: getattr(fit.sampling, name) for name in _SAMPLED},
         "checks": manifest.records(fit.checks),
         "priors": manifest.records(fit.priors.table),
     }

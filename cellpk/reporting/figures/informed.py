@@ -73,7 +73,7 @@ def prior_posterior(fit: "BayesFit") -> Drawing:
         frame=pd.concat(curves, ignore_index=True).drop(columns="place"),
         figure=page,
         caption="Densities of prior and posterior, each estimate on the scale on which "
-        "it is estimated: log axes of positive ones. In the corner: contraction, the "
+        "it is estimated: log axes of positive ones. Beside each title: contraction, the "
         "share of the prior's variance that the data took away; orange where they say "
         "little or nothing.",
         footnotes=unreliable(fit),
@@ -145,7 +145,7 @@ def _panel(panel: "Axes", one: "Estimate", curve: pd.DataFrame) -> None:
     )
     panel.plot(curve["place"], curve["posterior"], color=PALETTE[0])
     panel.plot(curve["place"], curve["prior"], color=INK, linestyle="--")
-    panel.set_ylim(bottom=0)
+    panel.set_ylim(bottom=0.0)
     panel.set_yticks([])
     panel.set_title(_title(one), loc="left", fontsize=7.5)
     places = curve["place"].to_numpy()
@@ -164,10 +164,7 @@ def _title(one: "Estimate") -> str:
 
 def _corner(panel: "Axes", contraction: float, *, doubted: bool) -> None:
     colour = PALETTE[1] if doubted else GREY
-    where = {"x": 0.98, "y": 0.93, "ha": "right", "va": "top", "fontsize": 7}
-    panel.text(
-        s=f"{100 * contraction:.0f}%", color=colour, transform=panel.transAxes, **where
-    )
+    panel.set_title(f"{100 * contraction:.0f}%", loc="right", fontsize=7, color=colour)
 
 
 def _ticks(one: "Estimate", low: float, high: float) -> Array:

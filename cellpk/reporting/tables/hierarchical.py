@@ -81,8 +81,8 @@ def bayes(fit: "BayesFit") -> Table:
         prose=("unit",),
         footnotes=(
             *(f"{_LITTLE} The data say little or nothing of it.",) * little,
-            "SD between patients: on the scale on which the parameter is estimated (log, "
-            "logit or its own).",
+            "SD between patients: on the scale on which the parameter is estimated "
+            "(log, logit or its own).",
             *unreliable(fit),
         ),
         rules=_RULES,

@@ -1,0 +1,94 @@
+"""Hierarchical fits that are not sampled: their draws are given, about the truth."""
+
+from dataclasses import replace
+
+import numpy as np
+
+import cellpk as ck
+from cellpk.fit.bayes.draws import expected
+from cellpk.fit.bayes.fit import question_of
+from cellpk.fit.bayes.prior_draws import prior_draws
+from cellpk.fit.bayes.tree import draws_of, tree_of
+
+TOLD = 0.2
+"""Of the prior's SDs so many are left in the draws, but for what is not told."""
+
+
+def made_bayes_fit(
+    model, study, *, chains=4, draws=500, untold=("beta",), choice=None, **asked
+):
+    """A hierarchical fit whose draws are independent: every check of them passes.
+
+    Draws lie about the model's own numbers, closer than its priors; those of ``untold``
+    parameters are draws of the priors.
+    """
+    choice = choice or ck.Priors()
+    asked = {
+        "covariates": None,
+        "correlations": "none",
+        "without_spread": [],
+        "lots": [],
+    } | asked
+    assays = asked.pop("assays", None)
+    question = question_of(model, study, assays, asked, choice)
+    rng = np.random.default_rng(1)
+    made = [_chain(question, draws, untold, rng) for _ in range(chains)]
+    shape = question.shape
+    common = {"never": shape.never, "rng": np.random.default_rng(2)}
+    prior = prior_draws(question.priors, shape.structure, 4000, **common)
+    return ck.BayesFit(
+        model=shape.data.model,
+        given=model,
+        study=study,
+        shape=shape,
+        asked=asked | {"assays": assays},
+        choice=choice,
+        priors=question.priors,
+        sampling=ck.Sampling(chains=chains, draws=draws),
+        seed=1,
+        units=question.units,
+        tree=tree_of(shape, made, question.priors, prior),
+    )
+
+
+def _chain(question, draws, untold, rng):
+    shape, numbers = question.shape, question.priors.numbers
+    structure = shape.structure
+    names = np.array(structure.names)
+    common = {"never": shape.never, "rng": rng}
+    found = prior_draws(question.priors, structure, draws, **common)
+    told = np.where(np.isin(structure.coefficients, untold), 1.0, TOLD)
+    found["location"] = numbers.centre + told * (found["location"] - numbers.centre)
+    varying = names[structure.varies]
+    for name, own in (("spread", varying), ("error", None), ("lot_spread", None)):
+        if name in found:
+            near = np.median(found[name]) * np.exp(
+                TOLD * rng.standard_normal(found[name].shape)
+            )
+            kept = np.isin(own, untold) if own is not None else False
+            found[name] = np.where(kept, found[name], near)
+    population = draws_of(shape, {name: x[None] for name, x in found.items()})
+    means = expected(population, structure)
+    if structure.lots:
+        sd = found["lot_spread"][:, None, :]
+        size = (draws, len(structure.lots.names), sd.shape[-1])
+        found["lot_effect"] = sd * rng.standard_normal(size)
+        means = means + structure.lots.shift(found["lot_effect"], means.shape[-1])
+    away = rng.standard_normal((*means.shape[:2], len(varying)))
+    found["theta"] = means.copy()
+    found["theta"][..., structure.varies] += found["spread"][:, None, :] * away
+    return found | {
+        "diverging": np.zeros(draws, bool),
+        "energy": rng.normal(300.0, 10.0, draws),
+        "n_steps": np.full(draws, 15, np.uint64),
+        "step_size": np.full(draws, 0.25),
+        "logp": rng.normal(-300.0, 10.0, draws),
+        "depth": np.full(draws, 4, np.uint64),
+    }
+
+
+def diverged(fit):
+    """The same fit, had one of its draws diverged."""
+    tree = fit.tree.copy(deep=True)
+    tree["sample_stats/diverging"].values[0, 0] = True
+    return replace(fit, tree=tree)
