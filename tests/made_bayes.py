@@ -8,6 +8,7 @@ import cellpk as ck
 from cellpk.fit.bayes.draws import expected
 from cellpk.fit.bayes.fit import question_of
 from cellpk.fit.bayes.prior_draws import prior_draws
+from cellpk.fit.bayes.prior_rows import HALF
 from cellpk.fit.bayes.tree import draws_of, tree_of
 
 TOLD = 0.2
@@ -54,19 +55,15 @@ def made_bayes_fit(
 def _chain(question, draws, untold, rng):
     shape, numbers = question.shape, question.priors.numbers
     structure = shape.structure
-    names = np.array(structure.names)
-    common = {"never": shape.never, "rng": rng}
-    found = prior_draws(question.priors, structure, draws, **common)
+    varying = np.array(structure.names)[structure.varies]
+    found = prior_draws(question.priors, structure, draws, never=shape.never, rng=rng)
     told = np.where(np.isin(structure.coefficients, untold), 1.0, TOLD)
     found["location"] = numbers.centre + told * (found["location"] - numbers.centre)
-    varying = names[structure.varies]
-    for name, own in (("spread", varying), ("error", None), ("lot_spread", None)):
-        if name in found:
-            near = np.median(found[name]) * np.exp(
-                TOLD * rng.standard_normal(found[name].shape)
-            )
-            kept = np.isin(own, untold) if own is not None else False
-            found[name] = np.where(kept, found[name], near)
+    kept = np.isin(varying, untold)
+    found["spread"] = np.where(kept, found["spread"], _near(numbers.spread, draws, rng))
+    found["error"] = _near(numbers.error, draws, rng)
+    if shape.never:
+        found["never_expanded"] = rng.beta(4, 30, size=draws)
     population = draws_of(shape, {name: x[None] for name, x in found.items()})
     means = expected(population, structure)
     if structure.lots:
@@ -85,6 +82,11 @@ def _chain(question, draws, untold, rng):
         "logp": rng.normal(-300.0, 10.0, draws),
         "depth": np.full(draws, 4, np.uint64),
     }
+
+
+def _near(scale, draws, rng):
+    """Draws about the median of a half-normal prior."""
+    return HALF * scale * np.exp(TOLD * rng.standard_normal((draws, len(scale))))
 
 
 def diverged(fit):

@@ -9,6 +9,9 @@ from made_bayes import diverged, made_bayes_fit
 
 import cellpk as ck
 from cellpk.fit.bayes.summary import estimates_of
+from cellpk.reporting.bayes_chapter import bayes_section
+from cellpk.reporting.html import figure_html
+from cellpk.reporting.material import Material
 from cellpk.reporting.section import report
 
 
@@ -107,7 +110,7 @@ def test_report_has_a_section_whose_first_sentence_says_how_it_went(
 ):
     good = report(small_study, small_metrics, None, fit)
     section = next(each for each in good.sections if each.name == "bayes")
-    assert re.match(r"All \d+ checks of the draws .* passed\.", section.text[0])
+    assert re.match(r"All \d+ checks of the hierarchical .* passed\.", section.text[0])
     assert [each.name for each in section.exhibits] == [
         "bayes_checks_qpcr",
         "bayes_priors_qpcr",
@@ -133,6 +136,21 @@ def test_report_has_a_section_whose_first_sentence_says_how_it_went(
     assert record["bayes"]["sampling"] == {"chains": 4, "draws": 500, "tune": 500}
 
 
+def test_the_section_of_stored_draws_is_that_of_the_fit(
+    small_study, small_metrics, fit, tmp_path
+):
+    loaded = ck.load(fit.save(tmp_path / "post.cellpk"))
+    one, other = (
+        bayes_section(Material(small_study, small_metrics, bayes=each))[0]
+        for each in (fit, loaded)
+    )
+    assert (one.text, one.points) == (other.text, other.points)
+    for here, there in zip(one.exhibits, other.exhibits, strict=True):
+        assert figure_html(here, set()) == figure_html(there, set())
+        assert here.to_csv() == there.to_csv()
+
+
+@pytest.mark.slow
 def test_the_report_of_stored_draws_is_that_of_the_fit(
     small_study, small_metrics, fit, tmp_path
 ):

@@ -73,9 +73,9 @@ def prior_posterior(fit: "BayesFit") -> Drawing:
         frame=pd.concat(curves, ignore_index=True).drop(columns="place"),
         figure=page,
         caption="Densities of prior and posterior, each estimate on the scale on which "
-        "it is estimated: log axes of positive ones. Beside each title: contraction, the "
-        "share of the prior's variance that the data took away; orange where they say "
-        "little or nothing.",
+        "it is estimated: log axes of positive ones. Beside each title: contraction, "
+        "the share of the prior's variance that the data took away; orange where they "
+        "say little or nothing.",
         footnotes=unreliable(fit),
         source=f"study {about.id}, hierarchical Bayes, seed {fit.seed}, draws "
         f"{fit.draws_sha256[:12]}",
