@@ -72,7 +72,7 @@ def fit_study(
     >>> fit_study(ck.simulate_study(seed=1), "saem", Path("out"), options={})
     Traceback (most recent call last):
         ...
-    cellpk.errors.FitError: a fit by 'saem'. Use one of: individual, population, bayes.
+    cellpk.errors.FitError: a fit by 'saem'. Use one of: 'bayes', 'individual', ...
     """
     from cellpk.model.library import load_model
 
