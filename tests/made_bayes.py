@@ -38,7 +38,6 @@ def made_bayes_fit(
     common = {"never": shape.never, "rng": np.random.default_rng(2)}
     prior = prior_draws(question.priors, shape.structure, 4000, **common)
     return ck.BayesFit(
-        model=shape.data.model,
         given=model,
         study=study,
         shape=shape,

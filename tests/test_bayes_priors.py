@@ -64,7 +64,7 @@ def test_given_by_hand():
     assert typical["high"] == pytest.approx(0.01 * np.exp(stats.norm.ppf(0.95) * 0.4))
     assert "by hand" in typical["sentence"].lower()
     assert _row(priors, "beta", "spread")["median"] == pytest.approx(0.2)
-    with pytest.raises(ck.FitError, match="bet'.*beta"):
+    with pytest.raises(ck.FitError, match=r"'bet'.*beta"):
         _priors(Priors(typical={"bet": (0.01, 0.4)}))
 
 
@@ -77,7 +77,7 @@ def test_impossible_numbers_are_refused(wrong):
 
 
 def test_log_density_is_that_of_scipy():
-    """On the scales of the vector: densities of the natural numbers, times Jacobians."""
+    """On the scales of the vector: densities of natural numbers, times Jacobians."""
     asked = {"correlations": [("cmax", "fb")], "lots": ["cmax"]}
     priors, layout = _priors(**asked)
     numbers, where = priors.numbers, layout.parts()

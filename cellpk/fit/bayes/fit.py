@@ -125,7 +125,6 @@ def fit_bayes(
         rng=np.random.default_rng([seed, 6]),
     )
     return BayesFit(
-        model=shape.data.model,
         given=model,
         study=study,
         shape=shape,
@@ -210,8 +209,8 @@ def question_of(
     choice: Priors,
 ) -> Question:
     """Return what is asked, once it can be."""
-    tailed = with_tails(model, choice)
-    sampled, first = prepared(tailed, study, assays=assays, **asked)
+    changed = with_tails(model, choice)
+    sampled, first = prepared(changed, study, assays=assays, **asked)
     blocks(sampled.structure)
     assert isinstance(sampled.data, JointData)
     data = sampled.data.data

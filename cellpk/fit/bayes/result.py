@@ -40,10 +40,8 @@ class BayesFit(Saveable):
 
     Parameters
     ----------
-    model : Model
-        What was fitted.
     given : Model
-        The model as it was given: without what only this fit frees or gives tails.
+        What was to be fitted.
     study : Study
         To which study.
     shape : Shape
@@ -71,7 +69,6 @@ class BayesFit(Saveable):
     True
     """
 
-    model: Model
     given: Model
     study: Study
     shape: Shape
@@ -82,6 +79,11 @@ class BayesFit(Saveable):
     seed: int
     units: Mapping[str, str]
     tree: "xr.DataTree"
+
+    @property
+    def model(self) -> Model:
+        """What was fitted: with robust residuals where these were asked for."""
+        return self.data.model
 
     @property
     def data(self) -> FitData:

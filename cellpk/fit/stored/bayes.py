@@ -74,7 +74,6 @@ def restored(members: Members) -> BayesFit:
     question = question_of(given, study, said["asked"]["assays"], asked, choice)
     check_the_same(question.sampled, said)
     return BayesFit(
-        model=question.shape.data.model,
         given=given,
         study=study,
         shape=question.shape,
