@@ -5,10 +5,10 @@ import re
 
 import pandas as pd
 import pytest
-from made_bayes import diverged, made_bayes_fit
+from cellpk.fit.bayes.summary import estimates_of
+from drawn_bayes import diverged, drawn_fit
 
 import cellpk as ck
-from cellpk.fit.bayes.summary import estimates_of
 from cellpk.reporting.bayes_chapter import bayes_section
 from cellpk.reporting.html import figure_html
 from cellpk.reporting.material import Material
@@ -17,7 +17,7 @@ from cellpk.reporting.section import report
 
 @pytest.fixture(scope="module")
 def fit(small_study):
-    return made_bayes_fit(ck.load_model("stein_2019_tisagenlecleucel"), small_study)
+    return drawn_fit(ck.load_model("stein_2019_tisagenlecleucel"), small_study)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_every_prior_is_there_and_the_long_source_once(fit):
 def test_priors_by_rule_and_by_hand_say_so(small_study):
     choice = ck.Priors(kind="weak", typical={"cmax": (2e4, 0.5)})
     stein = ck.load_model("stein_2019_tisagenlecleucel")
-    fit = made_bayes_fit(stein, small_study, draws=50, choice=choice)
+    fit = drawn_fit(stein, small_study, draws=50, choice=choice)
     words = ck.tables.bayes_priors(fit).shown["words"].tolist()
     assert words[2] == "Log-normal. Given by hand."
     assert words[0].endswith("(a); twice the spread between patients wide.")

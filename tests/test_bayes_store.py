@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_bayes import diverged, made_bayes_fit
+from drawn_bayes import diverged, drawn_fit
 
 import cellpk as ck
 from cellpk.model.writing import differing
@@ -23,7 +23,7 @@ def study():
 
 @pytest.fixture(scope="module")
 def fit(study):
-    return made_bayes_fit(ck.load_model(STEIN), study)
+    return drawn_fit(ck.load_model(STEIN), study)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_a_fit_comes_back_in_every_digit(fit, saved):
 
 
 def test_equal_fits_are_equal_bytes(study, saved, tmp_path):
-    again = made_bayes_fit(ck.load_model(STEIN), study).save(tmp_path / "again.cellpk")
+    again = drawn_fit(ck.load_model(STEIN), study).save(tmp_path / "again.cellpk")
     loaded = ck.load(saved).save(tmp_path / "loaded.cellpk")
     assert again.read_bytes() == saved.read_bytes() == loaded.read_bytes()
 
@@ -66,7 +66,7 @@ def test_all_that_a_fit_can_ask_comes_back(study, tmp_path):
     choice = ck.Priors(
         kind="weak", typical={"cmax": (2e4, 0.5)}, spread={"fb": 0.4}, tails=4.0
     )
-    fit = made_bayes_fit(
+    fit = drawn_fit(
         model,
         study,
         draws=50,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from made_bayes import diverged, made_bayes_fit
+from drawn_bayes import diverged, drawn_fit
 from made_population import made_fit
 from typer.testing import CliRunner
 
@@ -81,7 +81,7 @@ def test_population_fits_end_by_what_speaks_against_them(
 
 @pytest.fixture(scope="module")
 def reliable(study):
-    return made_bayes_fit(ck.load_model(STEIN), ck.read_study(study))
+    return drawn_fit(ck.load_model(STEIN), ck.read_study(study))
 
 
 @pytest.mark.parametrize("strict", [True, False])

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import make_small_study
-from made_bayes import made_bayes_fit
+from drawn_bayes import drawn_fit
 from made_pairs import log_normal_pairs, made_pairs
 from made_population import figures_of
 from scipy.stats import binomtest
@@ -64,9 +64,7 @@ def draw_all(study, fits, response, association):
         "exposure_response": FIGS.exposure_response(response),
         "cytokine": FIGS.cytokine(association),
         "prior_posterior": FIGS.prior_posterior(
-            made_bayes_fit(
-                ck.load_model("stein_2019_tisagenlecleucel"), study, draws=100
-            )
+            drawn_fit(ck.load_model("stein_2019_tisagenlecleucel"), study, draws=100)
         ),
         **figures_of(study),
     }

@@ -15,7 +15,7 @@ TOLD = 0.2
 """Of the prior's SDs so many are left in the draws, but for what is not told."""
 
 
-def made_bayes_fit(
+def drawn_fit(
     model, study, *, chains=4, draws=500, untold=("beta",), choice=None, **asked
 ):
     """A hierarchical fit whose draws are independent: every check of them passes.
