@@ -116,6 +116,7 @@ def test_report_has_a_section_whose_first_sentence_says_how_it_went(
         "bayes_priors_qpcr",
         "bayes_qpcr",
         "prior_posterior_qpcr",
+        "bayes_vpc_qpcr",
     ]
     assert section.points == (
         "The data do not inform beta.",

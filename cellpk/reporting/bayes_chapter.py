@@ -1,10 +1,12 @@
 """The report's section on a hierarchical fit: checks, priors, estimates."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cellpk.reporting.exhibit import Exhibit
 from cellpk.reporting.facts import bayes_sentences
 from cellpk.reporting.figures.informed import prior_posterior
+from cellpk.reporting.figures.predictive_checks import vpc
 from cellpk.reporting.material import Material, Section
 from cellpk.reporting.tables.hierarchical import (
     bayes,
@@ -52,4 +54,11 @@ def bayes_section(material: Material) -> tuple[Section, ...]:
 
 
 def _exhibits(fit: "BayesFit") -> tuple[Exhibit, ...]:
-    return (bayes_checks(fit), bayes_priors(fit), bayes(fit), prior_posterior(fit))
+    checks = [vpc(fit, assay=one.assay) for one in fit.data.series]
+    return (
+        bayes_checks(fit),
+        bayes_priors(fit),
+        bayes(fit),
+        prior_posterior(fit),
+        *(replace(check, name=f"bayes_{check.name}") for check in checks),
+    )

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cellpk.reporting.figures.drawing import Drawing, figure
 from cellpk.reporting.figures.style import (
@@ -29,12 +28,9 @@ if TYPE_CHECKING:
     from cellpk.fit.bayes.result import BayesFit
     from cellpk.fit.bayes.summary import Estimate
 
-Array = NDArray[np.float64]
-
 _ACROSS = 4
 _PLACES = 200
 _ENDS = (0.005, 0.995)  # quantiles between which prior and posterior are drawn
-_THINNED = 2000  # draws of which a density is estimated
 _TICKS = 3
 
 
@@ -90,9 +86,7 @@ def _curves(one: "Estimate") -> pd.DataFrame:
     both = {"prior": one.prior, "posterior": one.posterior.ravel()}
     ends = np.array([np.quantile(drawn, _ENDS) for drawn in both.values()])
     places = np.linspace(ends.min(), ends.max(), _PLACES)
-    densities = {
-        name: gaussian_kde(_thinned(drawn))(places) for name, drawn in both.items()
-    }
+    densities = {name: gaussian_kde(drawn)(places) for name, drawn in both.items()}
     return pd.DataFrame(
         {
             "parameter": one.parameter,
@@ -102,12 +96,6 @@ def _curves(one: "Estimate") -> pd.DataFrame:
             **densities,
         }
     )
-
-
-def _thinned(drawn: Array) -> Array:
-    """Return so many draws, evenly among all."""
-    kept = np.linspace(0, len(drawn) - 1, min(_THINNED, len(drawn)))
-    return drawn[kept.round().astype(int)]
 
 
 def _panels(
@@ -167,7 +155,7 @@ def _corner(panel: "Axes", contraction: float, *, doubted: bool) -> None:
     panel.set_title(f"{100 * contraction:.0f}%", loc="right", fontsize=7, color=colour)
 
 
-def _ticks(one: "Estimate", low: float, high: float) -> Array:
+def _ticks(one: "Estimate", low: float, high: float) -> np.ndarray:
     """Return a few round natural values between the ends of an axis."""
     least, most = (float(one.scale.back(end)) for end in (low, high))
     for values in _round_values(one, least, most):
@@ -177,7 +165,7 @@ def _ticks(one: "Estimate", low: float, high: float) -> Array:
     return np.array([least, most])
 
 
-def _round_values(one: "Estimate", least: float, most: float) -> Sequence[Array]:
+def _round_values(one: "Estimate", least: float, most: float) -> Sequence[np.ndarray]:
     """Return candidates for ticks, the roundest first."""
     if one.scale.legal(-2.0):  # neither positive nor a share: an axis as it is
         from matplotlib.ticker import MaxNLocator
