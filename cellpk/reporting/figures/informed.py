@@ -71,7 +71,7 @@ def prior_posterior(fit: "BayesFit") -> Drawing:
         caption="Densities of prior and posterior, each estimate on the scale on which "
         "it is estimated: log axes of positive ones. Beside each title: contraction, "
         "the share of the prior's variance that the data took away; orange where they "
-        "say little or nothing.",
+        "say little or nothing. SD: between patients, or lots; r: correlation.",
         footnotes=unreliable(fit),
         source=f"study {about.id}, hierarchical Bayes, seed {fit.seed}, draws "
         f"{fit.draws_sha256[:12]}",
@@ -144,9 +144,16 @@ def _panel(panel: "Axes", one: "Estimate", curve: pd.DataFrame) -> None:
 
 
 def _title(one: "Estimate") -> str:
-    unit = pretty(one.unit)
-    words = {"spread": f"SD of {one.parameter}", "share": "Never expanded"}
-    name = words.get(one.kind, one.parameter)
+    """Return a title that leaves room for a number beside it."""
+    name, unit = one.parameter, pretty(one.unit)
+    words = {
+        "spread": f"SD of {name}",
+        "spread between lots": f"SD of {name}",
+        "correlation": f"r of {name.removeprefix('correlation of ')}",
+        "share": "Never expanded",
+    }
+    if one.kind in words:
+        return words[one.kind]
     return f"{name} ({unit})" if unit and one.kind == "typical value" else name
 
 
