@@ -1,6 +1,7 @@
 """Draws as members of a file, their hash, and as netCDF or zarr for others."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +95,7 @@ def draws_hash(tree: "xr.DataTree") -> str:
 
 
 def read_draws(path: str | Path) -> "xr.DataTree":
-    """Read draws that :meth:`.BayesFit.to_netcdf` or ``to_zarr`` wrote.
+    """Read draws that ``to_netcdf`` or ``to_zarr`` of a fit wrote.
 
     Parameters
     ----------
@@ -131,6 +132,63 @@ def read_draws(path: str | Path) -> "xr.DataTree":
             where=str(path),
             todo="Give the path of a file that to_netcdf or to_zarr wrote.",
         ) from None
+
+
+class Kept:
+    """A result with draws: their hash, and the way to netCDF and zarr.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import xarray as xr
+    >>> one = Kept()
+    >>> one.tree = xr.DataTree(xr.Dataset({"typical": ("chain", [0.1, 0.3])}))
+    >>> path = one.to_netcdf(Path(tempfile.mkdtemp()) / "post.nc")
+    >>> read_draws(path).identical(one.tree)
+    True
+    """
+
+    tree: "xr.DataTree"
+
+    @cached_property
+    def draws_sha256(self) -> str:
+        """Hash of all draws: equal for equal draws, whenever they were sampled."""
+        return draws_hash(self.tree)
+
+    def to_netcdf(self, path: str | Path) -> Path:
+        """Write all draws as a netCDF file, which :func:`cellpk.read_draws` reads.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to; ``.nc`` is the usual ending.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.tree.to_netcdf(path, engine="h5netcdf")
+        return path
+
+    def to_zarr(self, path: str | Path) -> Path:
+        """Write all draws as a folder of zarr, which :func:`cellpk.read_draws` reads.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to; ``.zarr`` is the usual ending. What is there is replaced.
+
+        Returns
+        -------
+        Path
+            The folder.
+        """
+        path = Path(path)
+        self.tree.to_zarr(path, mode="w", zarr_format=2)
+        return path
 
 
 def _place(node: "xr.DataTree") -> str:

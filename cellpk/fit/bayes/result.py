@@ -4,7 +4,6 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellpk.fit.bayes.draws import PopulationDraws
-from cellpk.fit.bayes.kept import draws_hash
+from cellpk.fit.bayes.kept import Kept
 from cellpk.fit.bayes.prior_choice import Priors
 from cellpk.fit.bayes.prior_numbers import PriorNumbers
 from cellpk.fit.bayes.sampling import Sampling
@@ -35,7 +34,7 @@ KEPT = 400
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class BayesFit(Saveable):
+class BayesFit(Saveable, Kept):
     """A model fitted by hierarchical Bayes; made by :func:`fit_bayes`.
 
     Parameters
@@ -99,46 +98,6 @@ class BayesFit(Saveable):
     def patients(self) -> tuple[str, ...]:
         """Who has a sample that says something."""
         return self.data.patients
-
-    @cached_property
-    def draws_sha256(self) -> str:
-        """Hash of all draws: equal for equal draws, whenever they were sampled."""
-        return draws_hash(self.tree)
-
-    def to_netcdf(self, path: str | Path) -> Path:
-        """Write all draws as a netCDF file, which :func:`cellpk.read_draws` reads.
-
-        Parameters
-        ----------
-        path : str or Path
-            Where to; ``.nc`` is the usual ending.
-
-        Returns
-        -------
-        Path
-            The file.
-        """
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.tree.to_netcdf(path, engine="h5netcdf")
-        return path
-
-    def to_zarr(self, path: str | Path) -> Path:
-        """Write all draws as a folder of zarr, which :func:`cellpk.read_draws` reads.
-
-        Parameters
-        ----------
-        path : str or Path
-            Where to; ``.zarr`` is the usual ending. What is there is replaced.
-
-        Returns
-        -------
-        Path
-            The folder.
-        """
-        path = Path(path)
-        self.tree.to_zarr(path, mode="w", zarr_format=2)
-        return path
 
     def drawn(self, name: str, group: str = "posterior") -> Array:
         """Return a variable with its chains joined, shape (S, ...)."""
