@@ -98,3 +98,24 @@ def test_a_jump_of_the_assay_itself_moves_the_area(tmp_path):
     _, gradient = jumping.quantities(jumping.typical)["auc_0_28"]
     there = 5 * np.exp(-0.2 * 9)
     assert gradient[2] == pytest.approx(-12 * there, rel=1e-5)
+
+
+def test_the_area_is_under_the_level_that_is_asked_for():
+    model = ck.load_model("kimmel_2021_axicel")
+    days = np.linspace(0, 28, 2801)
+    for name in ("car", "lymphocytes"):
+        levels = np.exp(model.log_level(model.typical, days, observed=name))
+        found = model.quantity_values(model.typical, observed=name)["auc_0_28"]
+        assert found == pytest.approx(np.trapezoid(levels, days), rel=1e-4)
+
+
+def test_marks_are_switches_infusions_and_places_about_gates():
+    smooth = ck.load_model("stein_2019_smooth_peak")
+    centre, width = (
+        smooth.formula(node) for node in (smooth.gates[0].centre, smooth.gates[0].width)
+    )
+    marks = np.sort(smooth.marks(smooth.typical))
+    assert np.allclose((marks - centre) / width, [-16, -4, 0, 4, 16])
+    model = ck.load_model("kimmel_2021_axicel")
+    inputs = model.inputs(infusions=[(0, 1.8e8), (90, 1.8e8)])
+    assert {0.0, 90.0} <= set(model.marks(model.typical, inputs=inputs).tolist())

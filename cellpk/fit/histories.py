@@ -245,7 +245,7 @@ class _Reader:
         """Return days and cells of the infusions of each patient."""
         assert self.model.infusions is not None
         unit, table = self.model.infusions.unit, self.study.infusions
-        sizes = {one: _cells(one, unit) for one in table["unit"].unique()}
+        sizes = {one: counted_cells(one, unit) for one in table["unit"].unique()}
         for one, size in sizes.items():
             if size is None:
                 what = f"doses are in {one!r}, and {self.model.name} takes {unit}"
@@ -357,6 +357,12 @@ def _on_and_off(spans: Steps) -> Steps:
     return tuple(change for change in changes if np.isfinite(change[0]))
 
 
-def _cells(unit: str, to: str) -> float | None:
-    """Return how many of one unit of counted cells another is; None if it is none."""
+def counted_cells(unit: str, to: str) -> float | None:
+    """Return how many of one unit of counted cells another is; None if it is none.
+
+    Examples
+    --------
+    >>> counted_cells("1e6 cells", "cells"), counted_cells("cells/kg", "cells")
+    (1000000.0, None)
+    """
     return factor(unit, to) or factor(f"{unit}/L", f"{to}/L")

@@ -74,6 +74,7 @@ class Quantified(Evaluated):
         *,
         inputs: Inputs | None = None,
         tolerance: float | None = None,
+        observed: str | None = None,
     ) -> dict[str, Array]:
         """Return derived quantities alone: for many draws, some times faster.
 
@@ -87,6 +88,8 @@ class Quantified(Evaluated):
             Where given, levels come from the compiled model, with this relative error
             per step where it has no closed form, and the area of a patient that cannot
             be calculated is NaN.
+        observed : str, optional
+            Under which level the area is; the first of the model where not given.
 
         Returns
         -------
@@ -108,7 +111,11 @@ class Quantified(Evaluated):
         """
         theta = self._checked(theta)
         found = self._quantities(
-            theta, inputs or self.inputs(), gradient=False, tolerance=tolerance
+            theta,
+            inputs or self.inputs(),
+            gradient=False,
+            tolerance=tolerance,
+            observed=observed,
         )
         return {name: _value(quantity, theta) for name, quantity in found.items()}
 
@@ -181,6 +188,38 @@ class Quantified(Evaluated):
         times = [np.broadcast_to(time, (*shape, 1)) for time in found]
         return np.concatenate([np.empty((*shape, 0)), *times], axis=-1)
 
+    def marks(self, theta: ArrayLike, *, inputs: Inputs | None = None) -> Array:
+        """Return the times about which the course changes, of every kind.
+
+        Parameters
+        ----------
+        theta : array, shape (..., p)
+            Free parameters on the transformed scale.
+        inputs : Inputs, optional
+            Covariates and infusions; those of the typical patient where not given.
+
+        Returns
+        -------
+        ndarray, shape (..., k)
+            Days: switches, places about smooth gates, infusions once they act, steps
+            of covariates; in no order.
+
+        Examples
+        --------
+        >>> import cellpk as ck
+        >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+        >>> stein.marks(stein.typical).round(6)
+        array([9.3])
+        """
+        theta, inputs = self._checked(theta), inputs or self.inputs()
+        scope = Scope(self._given(theta, inputs), self.equations.lines)
+        with np.errstate(all="ignore"):
+            found = [*self._marks(scope), *self._acts(scope, inputs)]
+        found += [constant([day]) for days, _ in inputs.steps.values() for day in days]
+        shape = (*theta.shape[:-1], 1)
+        times = [np.broadcast_to(mark.value, shape) for mark in found]
+        return np.concatenate([np.empty((*shape[:-1], 0)), *times], axis=-1)
+
     def _quantities(
         self,
         theta: Array,
@@ -188,6 +227,7 @@ class Quantified(Evaluated):
         *,
         gradient: bool,
         tolerance: float | None = None,
+        observed: str | None = None,
     ) -> dict[str, Quantity]:
         given = self._given(theta, inputs, gradient=gradient)
         scope = Scope(given, self.equations.lines)
@@ -198,13 +238,20 @@ class Quantified(Evaluated):
             }
             marks = self._marks(scope)
             if self.equations.closed and tolerance is None:
-                found[AREA] = area(lambda t: self._level(given, t), marks, AREA_END)
+                found[AREA] = area(
+                    lambda t: self._level(given, t, observed), marks, AREA_END
+                )
                 return found
         with np.errstate(all="ignore"):
             stops = [scope.evaluate(node) for node in self.switches]
             stops += self._acts(scope, inputs)
         found[AREA] = self._solved_area(
-            theta, inputs, marks=marks, stops=stops, tolerance=tolerance
+            theta,
+            inputs,
+            marks=marks,
+            stops=stops,
+            tolerance=tolerance,
+            observed=observed,
         )
         return found
 
@@ -230,6 +277,7 @@ class Quantified(Evaluated):
         marks: Sequence[Quantity],
         stops: Sequence[Quantity],
         tolerance: float | None,
+        observed: str | None,
     ) -> Quantity:
         """Area under a level that the compiled model gives, asked for once.
 
@@ -243,6 +291,7 @@ class Quantified(Evaluated):
             found = self.kernel.solve(
                 theta,
                 times.value,
+                observed=observed,
                 inputs=inputs,
                 gradient=gradient,
                 tolerance=TOLERANCE if tolerance is None else tolerance,

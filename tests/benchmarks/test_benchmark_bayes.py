@@ -25,8 +25,8 @@ def test_the_plain_model_is_the_same():
         between = np.diag(spread**-2)
         means = np.tile(location, (4, 1))
         z = rng.normal(size=(4, 6))
-        theta = density.whitening.theta(z, means, between)
-        own = density.at(z, means, between, np.log(error), 0.0).value
+        theta = density.whitening.forward(z, means, between)
+        own = density(z, means, between, np.log(error)).value
         total = density.whitening.precision + between
         own += 0.5 * np.linalg.slogdet(total)[1].sum()  # of parameters, not of z
         own -= 0.5 * np.square((location - numbers.centre) / numbers.sd).sum()

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cellpk.fit.bayes.density import PatientDensity
+from cellpk.fit.bayes.evaluation import Evaluation
 from cellpk.fit.bayes.joint_model import blocks, joint_model
 from cellpk.fit.bayes.prior_choice import Priors
 from cellpk.fit.bayes.prior_draws import prior_draws
 from cellpk.fit.bayes.prior_numbers import PriorNumbers, prior_numbers
 from cellpk.fit.bayes.result import BayesFit
 from cellpk.fit.bayes.sampling import Chain, Progress, Sampling, sample_chains
-from cellpk.fit.bayes.start import Start, begin
+from cellpk.fit.bayes.start import begin
 from cellpk.fit.bayes.tree import Shape, tree_of
-from cellpk.fit.bayes.whitening import Whitening, whitening
+from cellpk.fit.bayes.whitening import whitening
 from cellpk.fit.contents import json_bytes, model_members, study_members
 from cellpk.fit.population.fit import check_seed, prepared
 from cellpk.fit.population.joint import JointData, JointErrors
@@ -247,7 +247,7 @@ class Compiled:
     sampler: Any
 
 
-def compiled_model(question: Question, density: PatientDensity) -> Compiled:
+def compiled_model(question: Question, density: Evaluation) -> Compiled:
     """Compile the model of a question.
 
     Other samples of as many patients, with the same structure and priors, need no new
@@ -259,47 +259,26 @@ def compiled_model(question: Question, density: PatientDensity) -> Compiled:
     from cellpk.fit.bayes.operation import Patients
 
     patients = Patients(density)
-    model = joint_model(patients, question.shape.structure, question.priors)
+    shape = question.shape
+    model = joint_model(patients, shape.structure, question.priors, never=shape.never)
     # Strict arithmetic: how functions are inlined, which differs between a fresh and
     # a cached compilation, then cannot change the draws of a seed.
     with config.change_flags(numba__fastmath=False):
         return Compiled(patients, nutpie.compile_pymc_model(model, backend="numba"))
 
 
-def density_of(question: Question, seed: int) -> PatientDensity:
+def density_of(question: Question, seed: int) -> Evaluation:
     """Return the density of all patients, whitened by what their samples tell."""
     shape = question.shape
     rng = np.random.default_rng([seed, 5])
     start = begin(question.sampled, question.first, question.priors, rng)
-    return PatientDensity(
-        shape.data,
-        shape.errors,
-        shape.structure.varies,
-        _whitening(shape, start),
-        shape.never,
-    )
-
-
-def _whitening(shape: Shape, start: Start) -> Whitening:
-    varies, state = shape.structure.varies, start.state
-    mean, covariance = start.importance.moments(state)
-    own = np.ix_(varies, varies)
-    means = shape.structure.means(state.beta)
-    if shape.structure.lots:
-        effects = start.importance.lot_moments(state)[0]
-        means = means + shape.structure.lots.shift(effects, means.shape[-1])
-    return whitening(
-        mean[:, varies],
-        covariance[:, *own],
-        expected=means[:, varies],
-        between=np.linalg.inv(state.omega[own]),
-        told=~shape.data.all_below,
-    )
+    white = whitening(start.importance, start.layout, start.covariance, rng=rng)
+    return Evaluation.of(shape.data, shape.errors, white)
 
 
 def sampled_chains(
     question: Question,
-    density: PatientDensity,
+    density: Evaluation,
     sampling: Sampling,
     *,
     seed: int,
@@ -312,7 +291,7 @@ def sampled_chains(
     ----------
     question : Question
         What is asked.
-    density : PatientDensity
+    density : Evaluation
         Of all patients, in whitened numbers.
     sampling : Sampling
         How long.
@@ -337,7 +316,7 @@ def sampled_chains(
     )
 
 
-def _finished(question: Question, density: PatientDensity, chain: Chain) -> Chain:
+def _finished(question: Question, density: Evaluation, chain: Chain) -> Chain:
     """Return a chain with parameters in the place of whitened numbers."""
     structure = question.shape.structure
     found = {
@@ -349,13 +328,11 @@ def _finished(question: Question, density: PatientDensity, chain: Chain) -> Chai
     if structure.lots:
         found["lot_effect"] = chain["lot_z"] * chain["lot_spread"][:, None, :]
         means = means + structure.lots.shift(found["lot_effect"], means.shape[-1])
-    theta, varies = means.copy(), structure.varies
     inverse = np.linalg.inv(
         correlation * found["spread"][:, :, None] * found["spread"][:, None, :]
     )
-    for i, z in enumerate(chain["z"]):
-        own = means[i][:, varies]
-        theta[i][:, varies] = density.whitening.theta(z, own, inverse[i])
+    each = zip(chain["z"], means, inverse, strict=True)
+    theta = np.array([density.whitening.forward(*one) for one in each])
     return found | {"correlation": correlation, "theta": theta}
 
 

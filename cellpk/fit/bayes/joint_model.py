@@ -47,7 +47,7 @@ def blocks(structure: Structure) -> list[NDArray[np.intp]]:
 
 
 def joint_model(
-    operation: "Patients", structure: Structure, priors: PriorNumbers
+    operation: "Patients", structure: Structure, priors: PriorNumbers, *, never: bool
 ) -> "pm.Model":
     """Return the model: priors, lots, and the density of all patients.
 
@@ -59,6 +59,8 @@ def joint_model(
         How parameters differ between patients.
     priors : PriorNumbers
         Of everything that is estimated.
+    never : bool
+        Whether there is a class of patients whose cells never expand.
 
     Returns
     -------
@@ -74,14 +76,14 @@ def joint_model(
     import pymc as pm
     import pytensor.tensor as pt
 
-    numbers, density = priors.numbers, operation.density
-    patients, varying = len(density.data.patients), int(structure.varies.sum())
+    numbers, patients = priors.numbers, len(operation.density.data.patients)
+    varying = int(structure.varies.sum())
     with pm.Model() as model:
         beta: Any = pm.Normal("coefficient", numbers.centre, numbers.sd)
         spread: Any = pm.HalfNormal("spread", numbers.spread)
         error: Any = pm.HalfNormal("error", numbers.error)
-        odds: Any = pt.constant(0.0)
-        if density.never:
+        odds: Any = pt.constant(-np.inf)
+        if never:
             share: Any = pm.Beta("never_expanded", *numbers.never)
             odds = pm.math.logit(share)
         between, log_root = _precision(structure, numbers.correlation, spread)

@@ -9,7 +9,7 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import generate_fallback_impl, numba_funcify
 
-from cellpk.fit.bayes.density import PatientDensity
+from cellpk.fit.bayes.evaluation import Evaluation
 
 
 class Patients(Op):
@@ -17,7 +17,7 @@ class Patients(Op):
 
     Parameters
     ----------
-    density : PatientDensity
+    density : Evaluation
         What is worked out. Another one of the same shapes may take its place, without
         anything being compiled anew.
 
@@ -27,11 +27,14 @@ class Patients(Op):
     'Op'
     """
 
-    def __init__(self, density: PatientDensity) -> None:
+    def __init__(self, density: Evaluation) -> None:
         self.density = density
 
     def make_node(self, *inputs: Any) -> Apply:
-        """Return the node: z, mean, between, errors, odds to value and slopes."""
+        """Return the node: z, mean, between, errors, odds to value and slopes.
+
+        Log odds of minus infinity stand for no class of patients who never expand.
+        """
         given = [pt.as_tensor_variable(each) for each in inputs]
         kinds = ["dscalar", "dmatrix", "dmatrix", "dmatrix", "dvector", "dscalar"]
         return Apply(self, given, [getattr(pt, kind)() for kind in kinds])
@@ -39,8 +42,8 @@ class Patients(Op):
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         """Work it out."""
         z, mean, between, errors, odds = inputs
-        found = self.density.at(z, mean, between, errors, float(odds))
-        for storage, value in zip(output_storage, found, strict=True):
+        found = self.density(z, mean, between, errors, log_odds=float(odds))
+        for storage, value in zip(output_storage, (found[0], *found[2:]), strict=True):
             storage[0] = np.asarray(value, float)
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:

@@ -27,6 +27,9 @@ from cellpk.study.study import Study
 if TYPE_CHECKING:
     import xarray as xr
 
+    from cellpk.fit.bayes.persistence import Visits
+    from cellpk.fit.bayes.whose import Whose
+
 Array = NDArray[np.float64]
 
 KEPT = 400
@@ -175,6 +178,73 @@ class BayesFit(Saveable, Kept):
         from cellpk.fit.bayes.summary import individuals_table
 
         return individuals_table(self)
+
+    def quantities(
+        self,
+        of: "Whose" = "patients",
+        *,
+        assay: str | None = None,
+        limit: float | None = None,
+        until: float | None = None,
+        dose: float | None = None,
+    ) -> pd.DataFrame:
+        """Return the posterior of what matters: peak, exposure, half-lives.
+
+        Parameters
+        ----------
+        of : {"patients", "typical", "new"}
+            Each patient of the fit; the typical patient, whose cells expand; or a new
+            patient, who may be anyone of the population. The latter two have the
+            covariates and infusions of the model file and average covariates of the
+            fit.
+        assay : str, optional
+            Of which levels; the first of the fit where not given.
+        limit : float, optional
+            Level that ``tlast`` asks for; the most frequent LLOQ where not given.
+        until : float, optional
+            Horizon of peak and ``tlast``, days; the last sample of the study, at least
+            28, where not given.
+        dose : float, optional
+            A dose in place of the one given: that of every infusion, in the study's
+            unit, where the model takes infusions; else of the fit's covariate.
+
+        Returns
+        -------
+        DataFrame
+            One row per patient and quantity: ``patient, quantity``; ``value``, the
+            median, in ``unit``, with ``low`` and ``high`` of the 90 % interval;
+            ``expanded``, in which share of the draws her cells expanded; ``r_hat,
+            ess_bulk, ess_tail``; ``censored``, in which share ``tlast`` is beyond the
+            horizon, and ``remark``, which says so, and how many draws give no number:
+            ``r_hat`` is NaN then. In draws in which cells never
+            expanded, ``cmax``, ``auc_0_28`` and ``tlast`` are 0 and count; the others
+            are of the draws in which they did.
+
+        Raises
+        ------
+        FitError
+            Where an argument is not possible, or nothing knows the dose.
+        """
+        from cellpk.fit.bayes.quantities import quantity_draws
+
+        asked = {"assay": assay, "limit": limit, "until": until, "dose": dose}
+        return quantity_draws(self, of, **asked).table
+
+    def persistence(
+        self,
+        visits: "Visits | None" = None,
+        *,
+        limit: float | None = None,
+        assay: str | None = None,
+        dose: float | None = None,
+    ) -> pd.DataFrame:
+        """Return how probable levels above a limit are at each visit.
+
+        See :func:`.persistence.persistence_table`.
+        """
+        from cellpk.fit.bayes.persistence import persistence_table
+
+        return persistence_table(self, visits, limit=limit, assay=assay, dose=dose)
 
     @cached_property
     def checks(self) -> pd.DataFrame:

@@ -1,115 +1,214 @@
-"""The parameters of every patient as numbers that are nearly standard normal."""
+"""Each patient's parameters as standard normal numbers, whatever the population is.
+
+What the samples of patient i say of her parameters is close to ``exp(b.theta - theta'H
+theta/2)`` up to a factor, with a pull b and a precision H of her own. Where m is
+expected of her and P is the inverse of the covariance between patients, her parameters
+are then normal with precision ``A = H + P`` about ``inv(A) (b + P m)``. With ``A = R
+R'``, R lower,
+
+    theta = inv(A) (b + P m) + inv(R') z
+
+has a z that is standard normal and does not move with the population, so that a sampler
+sees round numbers. Any b and H are exact: they decide how round. H = 0 is the
+parameterisation that is called non-centred, a large H the centred one, in each
+direction of theta by itself: Papaspiliopoulos O, Roberts GO, Skold M. A general
+framework for the parametrization of hierarchical models. Stat Sci 2007;22:59-73.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cellpk.fit.bayes.algebra import forward
+from cellpk.fit.population.importance import Importance
+from cellpk.fit.population.layout import Layout
+from cellpk.fit.population.state import State
+
 Array = NDArray[np.float64]
 
-_LEAST = 1e-3
+STATES = 48
+"""Populations over which what is said of a patient is averaged."""
+
+_ROUNDS = 12
 
 
 @dataclass(frozen=True, eq=False)
 class Whitening:
-    """What is known of each patient besides the population, roughly.
-
-    If the samples of a patient told of her parameters like a normal distribution with
-    the precision H and the pull b, they would be normal given the population, too: with
-    the precision A = H + P and the mean (b + P m) / A, where m is expected of her and P
-    is the precision between patients. Numbers z with
-
-        theta = A^-1 (b + P m) + R^-T z,  A = R R^T
-
-    would be standard normal whatever m and P are. The samples tell otherwise, and z is
-    so only nearly; as a change of variables it is exact.
+    """What the samples of each patient say of her parameters, as a normal density.
 
     Parameters
     ----------
     pull : ndarray, shape (N, v)
+        The vectors b, of the parameters that vary between patients.
     precision : ndarray, shape (N, v, v)
-        b and H of each patient, of the parameters that vary.
-
-    References
-    ----------
-    Papaspiliopoulos O, Roberts GO, Skold M. A general framework for the parametrization
-    of hierarchical models. Stat Sci 2007;22:59-73 (partially non-centred, here by the
-    full precision of each patient).
-
-    Examples
-    --------
-    >>> none = Whitening(np.zeros((1, 1)), np.zeros((1, 1, 1)))   # non-centred
-    >>> none.theta(np.array([[2.0]]), np.array([[1.0]]), np.array([[4.0]]))
-    array([[2.]])
-    """
-
-    pull: Array
-    precision: Array
-
-    def theta(self, z: Array, mean: Array, between: Array) -> Array:
-        """Return parameters from the numbers.
-
-        Parameters
-        ----------
-        z, mean : ndarray, shape (N, v)
-            The numbers, and what is expected of each patient.
-        between : ndarray, shape (v, v)
-            Precision between patients.
-
-        Returns
-        -------
-        ndarray, shape (N, v)
-        """
-        return self.forward(z, mean, between)[0]
-
-    def forward(
-        self, z: Array, mean: Array, between: Array
-    ) -> tuple[Array, Array, Array]:
-        """Return parameters, the root's inverse and the centre."""
-        root = np.linalg.inv(np.linalg.cholesky(self.precision + between))
-        turned = np.swapaxes(root, -1, -2)
-        pull = self.pull + mean @ between
-        centre = (turned @ (root @ pull[..., None]))[..., 0]
-        return centre + (turned @ z[..., None])[..., 0], root, centre
-
-
-def whitening(
-    mean: Array,
-    covariance: Array,
-    *,
-    expected: Array,
-    between: Array,
-    told: NDArray[np.bool_],
-) -> Whitening:
-    """Return the whitening that suits moments of the patients at one population.
-
-    Parameters
-    ----------
-    mean, covariance : ndarray, shapes (N, v) and (N, v, v)
-        Of each patient's parameters given her samples.
-    expected : ndarray, shape (N, v)
-        What the population lets expect of each patient.
-    between : ndarray, shape (v, v)
-        Precision between patients.
-    told : ndarray of bool, shape (N,)
-        Whose samples say that cells expanded; those of others tell nothing here.
+        The matrices H, without negative eigenvalues.
+    varies : ndarray of bool, shape (p,)
+        Which parameters vary between patients; the others are as expected.
 
     Examples
     --------
     >>> one = np.ones((1, 1))
-    >>> made = whitening(one, one[None] / 4, expected=0 * one, between=one,
-    ...                  told=np.array([True]))
-    >>> made.precision, made.pull               # 4 = 3 + 1, and mean 1 = (b + 0) / 4
-    (array([[[3.]]]), array([[4.]]))
+    >>> made = Whitening(5 * one, 3 * one[None], np.array([True, False]))
+    >>> made.forward(2 * one, np.array([[1.0, 7.0]]), one)
+    array([[2.5, 7. ]])
     """
-    scale = np.linalg.cholesky(between)
-    own = np.linalg.inv(covariance) - between
-    # In units of the spread between patients, where 0 is nothing told.
-    inverse = np.linalg.inv(scale)
-    values, directions = np.linalg.eigh(inverse @ own @ inverse.T)
-    values = np.where(told[:, None], np.maximum(values, _LEAST), 0.0)
-    turned = np.swapaxes(directions, -1, -2)
-    precision = scale @ ((directions * values[:, None, :]) @ turned) @ scale.T
-    total = precision + between
-    pull = (total @ mean[..., None])[..., 0] - expected @ between
-    return Whitening(np.where(told[:, None], pull, 0.0), precision)
+
+    pull: Array
+    precision: Array
+    varies: NDArray[np.bool_]
+
+    def forward(self, z: Array, mean: Array, between: Array) -> Array:
+        """Return the parameters of all patients.
+
+        Parameters
+        ----------
+        z : ndarray, shape (N, v)
+            Standard normal numbers.
+        mean : ndarray, shape (N, p)
+            What is expected of each patient.
+        between : ndarray, shape (v, v)
+            Inverse of the covariance between patients.
+
+        Returns
+        -------
+        ndarray, shape (N, p)
+        """
+        theta = mean.copy()
+        own = np.ascontiguousarray(mean[:, self.varies])
+        theta[:, self.varies] = forward(
+            z, own, between, pull=self.pull, precision=self.precision
+        )[0]
+        return theta
+
+
+def whitening(
+    found: Importance, layout: Layout, covariance: Array, *, rng: np.random.Generator
+) -> Whitening:
+    """Return the whitening that suits what the population may be.
+
+    Populations are drawn about the estimates. The draws of each patient's parameters,
+    weighted by each of these, have a mean and a covariance, which those of the normal
+    densities meet: so pull and precision are those of highest likelihood. Residual
+    errors are held.
+
+    Parameters
+    ----------
+    found : Importance
+        Weighted draws of the patients' parameters.
+    layout : Layout
+        The estimates.
+    covariance : ndarray, shape (q, q)
+        How sure they are, in the order of ``layout.vector()``; what is not a number is
+        held.
+    rng : numpy Generator
+        Chance.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> from cellpk.fit.population.fit import prepared
+    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
+    >>> study = stein.simulate(8, design=ck.Design([4, 7, 14, 28]), seed=1).study()
+    >>> sampled, start = prepared(stein, study)
+    >>> moments = sampled.structure.means(start.beta), np.tile(start.omega, (8, 1, 1))
+    >>> chance = np.random.default_rng(1)
+    >>> found = Importance(sampled, start, moments=moments, rng=chance)
+    >>> layout = Layout(sampled.structure, start)
+    >>> covariance = 0.01 * np.eye(layout.vector().size)
+    >>> whitening(found, layout, covariance, rng=chance).precision.shape
+    (8, 6, 6)
+    """
+    varies = layout.structure.varies
+    states = _likely(layout, covariance, rng)
+    weights = np.mean([found.expected(state)[0] for state in states], axis=0)
+    theta = np.moveaxis(found.theta[..., varies], 0, 1)
+    weighed = weights.T[..., None]
+    mean = (weighed * theta).sum(1)
+    away = theta - mean[:, None]
+    spread = np.swapaxes(weighed * away, -1, -2) @ away
+    own = np.ix_(varies, varies)
+    between = np.linalg.inv(np.array([state.omega[own] for state in states]))
+    expected = np.array([_expected(found, state)[:, varies] for state in states])
+    pull, precision = normal_evidence(
+        mean, spread, between=between, pulled=expected @ between
+    )
+    if layout.state.never:
+        # Of cells that may never have expanded samples say next to nothing.
+        nothing = found.data.all_below
+        pull[nothing], precision[nothing] = 0.0, 0.0
+    return Whitening(pull, precision, varies)
+
+
+def _likely(layout: Layout, covariance: Array, rng: np.random.Generator) -> list[State]:
+    """Return what the population may be, residual errors held."""
+    sure = np.isfinite(np.diag(covariance))  # else the data do not tell an estimate
+    sure[layout.parts()["error"]] = False
+    own = covariance[np.ix_(sure, sure)]
+    moved = np.zeros((STATES, sure.size))
+    moved[:, sure] = rng.multivariate_normal(np.zeros(len(own)), own, STATES)
+    return [layout.beside(away)[1][0] for away in moved]
+
+
+def _expected(found: Importance, state: State) -> Array:
+    """Return what is expected of each patient, her lot included."""
+    means, lots = found.structure.means(state.beta), found.structure.lots
+    if not lots:
+        return means
+    return means + lots.shift(found.lot_moments(state)[0], means.shape[-1])
+
+
+def normal_evidence(
+    mean: Array, covariance: Array, *, between: Array, pulled: Array
+) -> tuple[Array, Array]:
+    """Return pull and precision of each patient's samples.
+
+    The gradient of the likelihood is the difference of moments; each round corrects
+    precisions by that of the inverse covariances, which would be all where the
+    population is known.
+
+    Parameters
+    ----------
+    mean, covariance : ndarray, shapes (N, v) and (N, v, v)
+        Moments of each patient's parameters, over what the population may be.
+    between : ndarray, shape (S, v, v)
+        Inverse covariances between patients.
+    pulled : ndarray, shape (S, N, v)
+        These times what is expected of the patients.
+
+    Returns
+    -------
+    pull, precision : ndarray, shapes (N, v) and (N, v, v)
+        Precisions have no negative eigenvalue.
+
+    Examples
+    --------
+    >>> one = np.ones((1, 1))
+    >>> pull, precision = normal_evidence(1.5 * one, one[None] / 4, between=one[None],
+    ...                                   pulled=one[None])
+    >>> pull.round(6), precision[0].round(6)
+    (array([[5.]]), array([[3.]]))
+    """
+    scale = 1 / np.sqrt(np.diagonal(between.mean(0)))
+    sure = np.linalg.inv(covariance)
+    precision = _not_negative(sure - between.mean(0), scale)
+    pull = ((precision + between.mean(0)) @ mean[..., None])[..., 0] - pulled.mean(0)
+    for _ in range(_ROUNDS):
+        inverse = np.linalg.inv(precision + between[:, None])
+        centre = (inverse @ (pull + pulled)[..., None])[..., 0]
+        middle = centre.mean(0)
+        away = np.moveaxis(centre - middle, 0, 1)
+        mixed = inverse.mean(0) + np.swapaxes(away, -1, -2) @ away / len(between)
+        here = np.linalg.inv(mixed)
+        better = _not_negative(precision + sure - here, scale)
+        pull = pull + ((better - precision) @ mean[..., None])[..., 0]
+        pull = pull + (here @ (mean - middle)[..., None])[..., 0]
+        precision = better
+    return pull, precision
+
+
+def _not_negative(matrix: Array, scale: Array) -> Array:
+    """Return matrices without their negative eigenvalues, each scale being 1."""
+    values, vectors = np.linalg.eigh(matrix * np.outer(scale, scale))
+    held = (vectors * np.maximum(values, 0.0)[:, None]) @ np.swapaxes(vectors, -1, -2)
+    return held / np.outer(scale, scale)

@@ -10,6 +10,7 @@ from cellpk.fit.population.structure import Structure
 from cellpk.model.parameters import SCALES, Scale
 
 if TYPE_CHECKING:
+    from cellpk.fit.bayes.result import BayesFit
     from cellpk.fit.population.result import PopulationFit
 
 Array = NDArray[np.float64]
@@ -42,12 +43,12 @@ def estimated_rows(fit: "PopulationFit") -> list[dict[str, object]]:
     ]
 
 
-def units_of_spread(fit: "PopulationFit") -> dict[str, str]:
+def units_of_spread(fit: "PopulationFit | BayesFit") -> dict[str, str]:
     """Return the units of differences on the parameters' own scales.
 
     Parameters
     ----------
-    fit : PopulationFit
+    fit : PopulationFit or BayesFit
         The fit.
 
     Examples
@@ -111,13 +112,19 @@ def _shrinkage(fit: "PopulationFit", spread: Array) -> Array:
 def _effects(fit: "PopulationFit") -> list[dict[str, object]]:
     structure, units = fit.estimates.layout.structure, units_of_spread(fit)
     return [
-        _row(fit, i, "covariate effect") | {"unit": units[_moved(structure, i)]}
+        _row(fit, i, "covariate effect") | {"unit": units[moved_by(structure, i)]}
         for i in range(len(structure.names), len(structure.coefficients))
     ]
 
 
-def _moved(structure: Structure, coefficient: int) -> str:
-    """Return the parameter that a coefficient moves."""
+def moved_by(structure: Structure, coefficient: int) -> str:
+    """Return the parameter that a coefficient moves.
+
+    Examples
+    --------
+    >>> moved_by(Structure.without_covariates(("tmax", "cmax"), 3), 1)
+    'cmax'
+    """
     moved = structure.design[..., coefficient].any(0)
     return structure.names[int(moved.argmax())]
 
