@@ -57,7 +57,7 @@ def test_python_m_cellpk_prints_its_version():
 def test_help_names_every_command():
     done = run("--help")
     assert done.exit_code == 0
-    for command in ("demo", "report", "check", "nca", "models", "gallery", "warmup"):
+    for command in ("demo", "report", "check", "nca", "fit", "models", "warmup"):
         assert command in done.output
 
 
