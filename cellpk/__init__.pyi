@@ -5,8 +5,10 @@ from .errors import ModelError as ModelError
 from .errors import Problem as Problem
 from .fit.bayes.compare import BayesComparison as BayesComparison
 from .fit.bayes.fit import fit_bayes as fit_bayes
+from .fit.bayes.kept import read_draws as read_draws
 from .fit.bayes.loo import LeaveOneOut as LeaveOneOut
 from .fit.bayes.prior_choice import Priors as Priors
+from .fit.bayes.result import BayesFit as BayesFit
 from .fit.bayes.sampling import Sampling as Sampling
 from .fit.choice import ModelChoice as ModelChoice
 from .fit.choice import choose_model as choose_model

@@ -1,10 +1,10 @@
-"""The shell's door: ``cellpk demo | report | check | nca | models | ...``."""
+"""The shell's door: ``cellpk demo | report | check | nca | fit | models | ...``."""
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from cellpk.study.study import Study
 
 _Progress = Callable[[int, int, str], None]
+
+DOUBTED = 2
+"""What ``cellpk fit --strict`` ends with where something speaks against the fit."""
 
 
 class _Commands(TyperGroup):
@@ -155,6 +158,55 @@ def write_metrics(study: _StudyFile, output: _Output = Path("out")) -> None:
         path = output / f"{name}.csv"
         table.to_csv(path, index=False, lineterminator="\n")
         typer.echo(path)
+
+
+@app.command()
+def fit(
+    study: _StudyFile,
+    output: _Output = Path("out"),
+    *,
+    method: Annotated[
+        Literal["individual", "population", "bayes"],
+        typer.Option(help="Each patient alone, all together, or hierarchical Bayes."),
+    ] = "population",
+    model: Annotated[str, typer.Option(help="Instead of the study's.")] = "",
+    priors: Annotated[
+        Literal["literature", "weak"] | None, typer.Option(help="Of bayes.")
+    ] = None,
+    chains: Annotated[int | None, typer.Option(help="Of bayes.")] = None,
+    draws: Annotated[int | None, typer.Option(help="Of each chain of bayes.")] = None,
+    tune: Annotated[int | None, typer.Option(help="Draws before them.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the study's.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End with code 2 where a fit is doubted.")
+    ] = False,
+) -> None:
+    """Fit a model; write its tables and the fit. Run again, bayes takes up its chains.
+
+    The first line says how it went. Exit code 0: done, doubted or not; 1: not possible;
+    2, with --strict: something speaks against the fit, as the error output says.
+    """
+    from cellpk.reporting.fit_files import doubts_of, fit_study, write_fit
+
+    said = {"priors": priors, "chains": chains, "draws": draws, "tune": tune}
+    with _progress() as progress:
+        fitted = fit_study(
+            _read(study),
+            method,
+            output,
+            model=model,
+            seed=seed,
+            options=said,
+            progress=progress,
+        )
+    typer.echo(repr(fitted))
+    for path in write_fit(fitted, output):
+        typer.echo(path)
+    doubts = doubts_of(fitted)
+    for doubt in doubts:
+        typer.echo(f"Doubted: {doubt}", err=True)
+    if strict and doubts:
+        raise typer.Exit(DOUBTED)
 
 
 @app.command()

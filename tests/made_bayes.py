@@ -2,14 +2,10 @@
 
 import numpy as np
 
-from cellpk.fit.bayes.fit import question_of
-from cellpk.fit.bayes.prior_choice import Priors
+from cellpk.fit.bayes.fit import result_of
 from cellpk.fit.bayes.prior_draws import prior_draws
-from cellpk.fit.bayes.result import BayesFit
+from cellpk.fit.bayes.question import question_of
 from cellpk.fit.bayes.sampling import Sampling
-from cellpk.fit.bayes.tree import tree_of
-
-ASKED = {"covariates": None, "correlations": "none", "without_spread": [], "lots": []}
 
 
 def made_bayes(model, study, *, draws=400, chains=2, change=lambda chain: chain, **own):
@@ -18,31 +14,15 @@ def made_bayes(model, study, *, draws=400, chains=2, change=lambda chain: chain,
     ``change`` takes draws of the population by name, as ``prior_draws`` returns them,
     and returns others; where it adds no ``theta``, patients are drawn about these.
     """
-    choice, asked = Priors(), ASKED | own
-    question = question_of(model, study, asked.pop("assays", None), asked, choice)
-    shape = question.shape
-
-    def drawn(number, seed):
-        rng = np.random.default_rng(seed)
-        own = {"never": shape.never, "rng": rng}
-        return prior_draws(question.priors, shape.structure, number, **own), rng
-
-    found = []
+    question = question_of(model, study, asked=own)
+    shape, found = question.shape, []
     for seed in range(chains):
-        population, rng = drawn(draws, seed)
+        rng = np.random.default_rng(seed)
+        given = {"never": shape.never, "rng": rng}
+        population = prior_draws(question.priors, shape.structure, draws, **given)
         found.append(with_patients(change(population), shape.structure, rng))
-    return BayesFit(
-        given=model,
-        study=study,
-        shape=shape,
-        asked=asked | {"assays": None},
-        choice=choice,
-        priors=question.priors,
-        sampling=Sampling(chains=chains, draws=draws),
-        seed=1,
-        units=question.units,
-        tree=tree_of(shape, found, question.priors, drawn(4000, 99)[0]),
-    )
+    sampling = Sampling(chains=chains, draws=draws)
+    return result_of(question, found, sampling=sampling, seed=1)
 
 
 def with_patients(chain, structure, rng):

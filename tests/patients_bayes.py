@@ -4,12 +4,9 @@ import numpy as np
 import pandas as pd
 
 import cellpk as ck
-from cellpk.fit.bayes.fit import question_of
-from cellpk.fit.bayes.prior_choice import Priors
-from cellpk.fit.bayes.prior_draws import prior_draws
-from cellpk.fit.bayes.result import BayesFit
+from cellpk.fit.bayes.fit import result_of
+from cellpk.fit.bayes.question import question_of
 from cellpk.fit.bayes.sampling import Sampling
-from cellpk.fit.bayes.tree import tree_of
 
 
 def made_bayes(model, study, theta, *, unsure=0.0, draws=100, never=None, **asked):
@@ -19,8 +16,7 @@ def made_bayes(model, study, theta, *, unsure=0.0, draws=100, never=None, **aske
     typical values and of logs of spreads and errors between draws, ``never`` the share
     of patients whose cells never expand in every draw. Correlations are 0.
     """
-    choice, assays = asked.pop("choice", Priors()), asked.pop("assays", None)
-    question = question_of(model, study, assays, asked, choice)
+    question = question_of(model, study, choice=asked.pop("choice", None), asked=asked)
     shape, structure = question.shape, question.sampled.structure
     rng = np.random.default_rng(1)
 
@@ -46,21 +42,8 @@ def made_bayes(model, study, theta, *, unsure=0.0, draws=100, never=None, **aske
         | own
         for _ in range(2)
     ]
-    prior = prior_draws(
-        question.priors, structure, 500, never=shape.never, rng=np.random.default_rng(2)
-    )
-    return BayesFit(
-        given=model,
-        study=study,
-        shape=shape,
-        asked=asked | {"assays": assays},
-        choice=choice,
-        priors=question.priors,
-        sampling=Sampling(chains=2, draws=draws),
-        seed=1,
-        units=question.units,
-        tree=tree_of(shape, chains, question.priors, prior),
-    )
+    sampling = Sampling(chains=2, draws=draws)
+    return result_of(question, chains, sampling=sampling, seed=1)
 
 
 def drawn_patients(model, number, days, *, lloq, seed=1, times=1.0):

@@ -174,7 +174,8 @@ def test_trials_of_the_prior_are_those_of_a_simulation_by_hand(stein, data):
     kept, (trials,) = prior_trials(fit, evenly(500, None), seed=1)
     assert len(kept) == 500
     rng = np.random.default_rng(5)
-    prior = {name: fit.drawn(name, "prior") for name in ("location", "spread", "error")}
+    names = ("location", "spread", "error")
+    prior = {name: fit.drawn(name, "prior")[:500] for name in names}
     theta = prior["location"] + prior["spread"] * rng.standard_normal((500, 6))
     natural = stein.natural(theta)
     own = [{name: float(natural[name][i]) for name in stein.free} for i in range(500)]

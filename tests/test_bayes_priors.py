@@ -52,7 +52,7 @@ def test_share_and_correlations_say_their_percentiles():
     share = _row(priors, "never_expanded", "share")
     assert share["median"] == pytest.approx(stats.beta.median(1, 3))
     row = _row(priors, "correlations", "correlation")
-    drawn = lkj(2.0, 6, 200_000, np.random.default_rng(1))[:, 4, 1]
+    drawn = lkj(2.0, 6, 200_000, rng=np.random.default_rng(1))[:, 4, 1]
     assert np.quantile(drawn, 0.95) == pytest.approx(row["high"], abs=0.004)
 
 
@@ -130,7 +130,7 @@ def test_draws_have_the_percentiles_of_the_table():
 
 def test_one_correlation_of_lkj_is_a_beta_variable():
     """Lewandowski et al. 2009: on (-1, 1), both shapes eta - 1 + d / 2."""
-    drawn = lkj(3.0, 4, 20_000, np.random.default_rng(2))
+    drawn = lkj(3.0, 4, 20_000, rng=np.random.default_rng(2))
     for i, j in ((1, 0), (3, 1), (3, 2)):
         half = (drawn[:, i, j] + 1) / 2
         found = stats.kstest(half, stats.beta(3 - 1 + 2, 3 - 1 + 2).cdf)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import make_small_study
+from drawn_bayes import drawn_fit
 from made_pairs import log_normal_pairs, made_pairs
 from made_population import figures_of
 from scipy.stats import binomtest
@@ -62,6 +63,9 @@ def draw_all(study, fits, response, association):
         "fits": FIGS.fits(fits, study),
         "exposure_response": FIGS.exposure_response(response),
         "cytokine": FIGS.cytokine(association),
+        "prior_posterior": FIGS.prior_posterior(
+            drawn_fit(ck.load_model("stein_2019_tisagenlecleucel"), study, draws=100)
+        ),
         **figures_of(study),
     }
 

@@ -65,9 +65,11 @@ def array_bytes(array: NDArray[Any]) -> bytes:
     --------
     >>> array_of(array_bytes(np.array([0.1, np.nan])))
     array([0.1, nan])
+    >>> array_of(array_bytes(np.array(0.5))).shape
+    ()
     """
     buffer = io.BytesIO()
-    np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
+    np.save(buffer, np.asarray(array, order="C"), allow_pickle=False)
     return buffer.getvalue()
 
 

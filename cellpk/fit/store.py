@@ -29,7 +29,7 @@ class Kind:
     Examples
     --------
     >>> sorted(kinds())
-    ['individual', 'population']
+    ['bayes', 'individual', 'population']
     """
 
     name: str
@@ -118,7 +118,7 @@ def load(path: str | Path) -> Any:
 
     Returns
     -------
-    PopulationFit or IndividualFits
+    BayesFit, PopulationFit or IndividualFits
         As it was saved: its tables are equal in every digit.
 
     Raises

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cellpk.errors import DataError
 from cellpk.kinetics.nca import nca
+from cellpk.reporting.bayes_chapter import bayes_section
 from cellpk.reporting.exhibit import Exhibit
 from cellpk.reporting.facts import fitted_sentences, odds_sentence, peak_sentence
 from cellpk.reporting.figures.agreement import assay_agreement as agreement_figure
@@ -71,6 +72,7 @@ def chapters(material: Material) -> tuple[Section, ...]:
         _kinetics(material),
         _fits(material),
         population_section(material),
+        *bayes_section(material),
         _responses(material),
         _cytokines(material),
     )

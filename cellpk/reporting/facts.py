@@ -22,6 +22,7 @@ from cellpk.study.units import pretty
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cellpk.fit.bayes.result import BayesFit
     from cellpk.fit.individual.result import IndividualFits
     from cellpk.fit.population.result import PopulationFit
     from cellpk.kinetics.nca import Metrics
@@ -61,6 +62,8 @@ def facts(material: Material) -> tuple[str, ...]:
         lines += fitted_sentences(material.fits)
     if material.population is not None:
         lines += population_sentences(material.population)
+    if material.bayes is not None:
+        lines += bayes_sentences(material.bayes)[:2]
     lines += [odds_sentence(result) for result in material.responses]
     lines += [peak_sentence(result) for result in material.cytokines]
     return tuple(lines)
@@ -192,6 +195,37 @@ def population_sentences(fit: "PopulationFit") -> tuple[str, ...]:
     if fit.converged:
         return about, say("population_converged")
     return about, say("population_not_converged", why="; ".join(fit.doubts))
+
+
+def bayes_sentences(fit: "BayesFit") -> tuple[str, ...]:
+    """Say whether the draws can be relied on, what they rest on, and which they are.
+
+    Examples
+    --------
+    >>> callable(bayes_sentences)      # see fit_bayes
+    True
+    """
+    from cellpk.fit.bayes.prior_choice import KINDS
+
+    checks, sampling = fit.checks["passed"], fit.sampling
+    counts = {"checks": len(checks), "failed": int((~checks).sum())}
+    said = say("bayes_reliable", **counts)
+    if not fit.converged:
+        said = say("bayes_not_reliable", **counts, why=f"{fit.doubts[0]}.")
+    about = say(
+        "bayes",
+        model=fit.model.name,
+        patients=len(fit.patients),
+        samples=fit.n_samples,
+        assays=enumerated(fit.study.assay(x.assay).label for x in fit.data.series),
+        below=fit.n_below,
+        priors=KINDS[fit.choice.kind],
+        chains=sampling.chains,
+        draws=sampling.draws,
+        tune=sampling.tune,
+        seed=fit.seed,
+    )
+    return said, about, say("bayes_draws", sha256=fit.draws_sha256)
 
 
 def odds_sentence(result: "ExposureResponse") -> str:

@@ -73,7 +73,7 @@ def fitted(fit: "FittedPopulation", assay: str | None = None) -> Fitted:
 
 
 def doubted(fit: "FittedPopulation") -> tuple[str, ...]:
-    """Say why a population fit cannot be taken for converged; nothing where it can.
+    """Say why a fit of a population cannot be relied on; nothing where it can.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def doubted(fit: "FittedPopulation") -> tuple[str, ...]:
     """
     if fit.converged:
         return ()
-    return (f"The fit has NOT converged: {'; '.join(fit.doubts)}.",)
+    return (f"{fit.doubted}: {'; '.join(fit.doubts)}.",)
 
 
 def left_out_note(rows: pd.DataFrame) -> tuple[str, ...]:

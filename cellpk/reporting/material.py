@@ -9,6 +9,7 @@ from cellpk.reporting.exhibit import Exhibit
 from cellpk.reporting.grouping import grouping
 
 if TYPE_CHECKING:
+    from cellpk.fit.bayes.result import BayesFit
     from cellpk.fit.individual.result import IndividualFits
     from cellpk.fit.population.result import PopulationFit
     from cellpk.kinetics.nca import Metrics
@@ -73,6 +74,8 @@ class Material:
         By section: what could not be done, and why.
     population : PopulationFit or None
         Its population fit.
+    bayes : BayesFit or None
+        Its hierarchical fit.
 
     Examples
     --------
@@ -89,6 +92,7 @@ class Material:
     cytokines: "tuple[CytokineAssociation, ...]" = ()
     omitted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     population: "PopulationFit | None" = None
+    bayes: "BayesFit | None" = None
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -27,6 +27,13 @@ SENTENCES = {
     "only. -2 log likelihood {deviance}, {estimates} estimates.",
     "population_converged": "The population fit converged.",
     "population_not_converged": "The population fit has NOT converged: {why}.",
+    "bayes_reliable": "All {checks} checks of the hierarchical fit's draws passed.",
+    "bayes_not_reliable": "{failed} of {checks} checks of the hierarchical fit's draws "
+    "FAILED, and its numbers are NOT reliable. {why} The table of checks has all.",
+    "bayes": "Model {model}, fitted by hierarchical Bayes: {patients} patients, "
+    "{samples} samples of {assays}, {below} of them by limits only. Priors: {priors}. "
+    "{chains} chains of {draws} draws, after {tune} to tune the sampler, seed {seed}.",
+    "bayes_draws": "The section is made from stored draws; SHA-256 of them: {sha256}.",
     "odds": "{outcome} against {exposure} ({assay}): odds ratio {ten} (95% credible "
     "interval {ten_low} to {ten_high}) per 10-fold and {two} ({two_low} to {two_high}) "
     "per 2-fold exposure; Pr(slope > 0) {positive}; {events} events in {n} patients.",

@@ -21,6 +21,7 @@ from cellpk.reporting.table import Table
 from cellpk.reporting.tables.record import inputs
 
 if TYPE_CHECKING:
+    from cellpk.fit.bayes.result import BayesFit
     from cellpk.fit.individual.result import IndividualFits
     from cellpk.fit.population.result import PopulationFit
     from cellpk.kinetics.nca import Metrics
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from cellpk.outcomes.exposure_response import ExposureResponse
     from cellpk.study.study import Study
 
-    Result = PopulationFit | ExposureResponse | CytokineAssociation
+    Together = PopulationFit | BayesFit
+    Result = Together | ExposureResponse | CytokineAssociation
 
 _CHOICES = ("study", "analysis", "metrics", "limits")
 
@@ -204,6 +206,7 @@ class Report:
         return (
             f"Report {self._about.id}: {len(made.study.patients)} patients, {fitted} "
             f"individual fits, {'a population fit, ' * (made.population is not None)}"
+            f"{'a hierarchical fit, ' * (made.bayes is not None)}"
             f"{len(made.responses)} exposure-response and "
             f"{len(made.cytokines)} cytokine associations"
         )
@@ -242,12 +245,13 @@ class Report:
     def _found(self) -> dict[str, Any]:
         """Return what the manifest says of fits and results."""
         material = self.material
-        fits, fitted = material.fits, material.population
+        fits, fitted, drawn = material.fits, material.population, material.bayes
         states = ["patient", "status", "method", "converged"]
         return {
             "fits": [] if fits is None else manifest.records(fits.table[states]),
             "not_fitted": [] if fits is None else manifest.records(fits.failed),
             "population": None if fitted is None else _population(fitted),
+            "bayes": None if drawn is None else _bayes(drawn),
             "results": [
                 {
                     **manifest.records(result.table)[0],
@@ -276,8 +280,10 @@ def report(
         Its metrics.
     fits : IndividualFits, optional
         Its individual fits.
-    *results : PopulationFit, ExposureResponse or CytokineAssociation
-        A population fit, and what exposure goes with, in the order of printing.
+    *results : PopulationFit, BayesFit, ExposureResponse or CytokineAssociation
+        A population fit, a hierarchical fit, and what exposure goes with, in the order
+        of printing. Of a hierarchical fit that was saved and loaded the report is that
+        of the fit itself.
     omitted : mapping, optional
         What could not be done and why, by section: ``"kinetics"``, ``"fits"``,
         ``"population"``, ``"responses"``, ``"cytokines"``.
@@ -291,7 +297,8 @@ def report(
     ------
     DataError
         If a result is of a kind that the report has no section for, there are two
-        population fits, or one stands where individual fits do.
+        population fits or two hierarchical ones, or one stands where individual fits
+        do.
 
     Examples
     --------
@@ -303,24 +310,22 @@ def report(
     Report study: 1 patients, 0 individual fits, 0 exposure-response and 0 cytokine
     associations
     """
+    from cellpk.fit.bayes.result import BayesFit
     from cellpk.fit.population.result import PopulationFit
     from cellpk.outcomes.cytokines import CytokineAssociation
     from cellpk.outcomes.exposure_response import ExposureResponse
 
-    kinds = (PopulationFit, ExposureResponse, CytokineAssociation)
-    if isinstance(fits, PopulationFit):
-        what = "individual fits come before a population fit"
-        todo = "Give it after them: report(study, metrics, None, population)."
+    together = (PopulationFit, BayesFit)
+    kinds = (*together, ExposureResponse, CytokineAssociation)
+    if isinstance(fits, together):
+        what = f"individual fits come before {_KINDS[type(fits).__name__]}"
+        todo = "Give it after them: report(study, metrics, None, fit)."
         raise DataError(Problem(what, todo, value=repr(fits)))
     for result in results:
         if not isinstance(result, kinds):
             what = "the report has no section for this result"
             known = " or ".join(kind.__name__ for kind in kinds)
             raise DataError(Problem(what, f"Give {known}.", value=repr(result)))
-    fitted = [each for each in results if isinstance(each, PopulationFit)]
-    if len(fitted) > 1:
-        what = "the report has one section on a population fit"
-        raise DataError(Problem(what, "Give one fit.", value=repr(fitted[1])))
     return Report(
         Material(
             study,
@@ -329,19 +334,52 @@ def report(
             tuple(each for each in results if isinstance(each, ExposureResponse)),
             tuple(each for each in results if isinstance(each, CytokineAssociation)),
             omitted or {},
-            fitted[0] if fitted else None,
+            _only(PopulationFit, results),
+            _only(BayesFit, results),
         )
     )
+
+
+_KINDS = {"PopulationFit": "a population fit", "BayesFit": "a hierarchical fit"}
+
+
+_SAMPLED = ("chains", "draws", "tune")
+
+
+def _only[Kind](kind: type[Kind], results: "Sequence[Result]") -> Kind | None:
+    """Return the one result of a kind; none where there is none."""
+    found = [each for each in results if isinstance(each, kind)]
+    if len(found) > 1:
+        what = f"the report has one section on {_KINDS[kind.__name__]}"
+        raise DataError(Problem(what, "Give one fit.", value=repr(found[1])))
+    return found[0] if found else None
+
+
+def _bayes(fit: "BayesFit") -> dict[str, Any]:
+    """Return what the manifest says of a hierarchical fit."""
+    return {
+        **_of_fit(fit),
+        "draws_sha256": fit.draws_sha256,
+        "sampling": {name: getattr(fit.sampling, name) for name in _SAMPLED},
+        "checks": manifest.records(fit.checks),
+        "priors": manifest.records(fit.priors.table),
+    }
+
+
+def _of_fit(fit: "Together") -> dict[str, Any]:
+    return {
+        "model": fit.model.name,
+        "seed": fit.seed,
+        "converged": fit.converged,
+        "doubts": list(fit.doubts),
+    }
 
 
 def _population(fit: "PopulationFit") -> dict[str, Any]:
     """Return what the manifest says of a population fit."""
     return {
-        "model": fit.model.name,
+        **_of_fit(fit),
         "method": fit.method,
-        "seed": fit.seed,
-        "converged": fit.converged,
-        "doubts": list(fit.doubts),
         "criteria": {name: float(x) for name, x in fit.criteria.items()},
         "left_out": manifest.records(fit.left_out),
     }

@@ -16,8 +16,8 @@ import pandas as pd
 from plain_bayes import plain_model
 
 import cellpk as ck
-from cellpk.fit.bayes.fit import compiled_model, density_of, question_of
-from cellpk.fit.bayes.prior_choice import Priors
+from cellpk.fit.bayes.fit import compiled_model, density_of
+from cellpk.fit.bayes.question import question_of
 from cellpk.fit.bayes.sampling import Sampling, sample_chains
 
 DAYS = (1, 3, 5, 7, 9, 11, 14, 17, 21, 28, 45, 60, 90, 180)
@@ -31,9 +31,7 @@ def made(patients=90, seed=3):
     model = ck.load_model(STEIN)
     design = ck.Design(DAYS, lloq=LLOQ)
     study = model.simulate(patients, design=design, seed=seed).study()
-    asked = {"covariates": None, "correlations": "none"}
-    asked |= {"without_spread": [], "lots": []}
-    return question_of(model, study, None, asked, Priors())
+    return question_of(model, study)
 
 
 def ours(question, sampling, seed=1):

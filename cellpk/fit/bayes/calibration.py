@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from cellpk.errors import FitError
 from cellpk.fit.bayes.fit import (
     Compiled,
-    Question,
     compiled_model,
     density_of,
-    question_of,
     sampled_chains,
 )
 from cellpk.fit.bayes.prior_choice import Priors
 from cellpk.fit.bayes.prior_draws import prior_draws
+from cellpk.fit.bayes.question import Question, question_of
 from cellpk.fit.bayes.sampling import Chain, Progress, Sampling
 from cellpk.fit.bayes.tree import Shape
 from cellpk.fit.individual.numbers import quantity_names, values_of
@@ -202,9 +201,7 @@ def _trial(
 
 
 def _question(model: Model, study: Study, choice: Priors) -> Question:
-    asked: dict[str, Any] = {"covariates": None, "correlations": "none"}
-    asked |= {"without_spread": [], "lots": []}
-    return question_of(model, study, None, asked, choice)
+    return question_of(model, study, choice=choice)
 
 
 def _simulated(

@@ -121,5 +121,6 @@ class Density:
     def _nothing(
         self, by_mean: Array, w: Array, z: Array, between: Array, errors: Array
     ) -> Gradient:
-        zeros = [np.zeros(np.shape(x)) for x in (w, z, by_mean, between, errors)]
-        return Gradient(-np.inf, *zeros, 0.0)
+        by_w, by_z, by_shift = np.zeros_like(w), np.zeros_like(z), 0 * by_mean
+        by_between, by_errors = np.zeros_like(between), np.zeros_like(errors)
+        return Gradient(-np.inf, by_w, by_z, by_shift, by_between, by_errors, 0.0)

@@ -1,8 +1,7 @@
 """A model fitted to few or many patients by hierarchical Bayes: ``fit_bayes``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from hashlib import sha256
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,19 +13,15 @@ from cellpk.fit.bayes.joint_model import blocks, joint_model
 from cellpk.fit.bayes.location import Location
 from cellpk.fit.bayes.prior_choice import Priors
 from cellpk.fit.bayes.prior_draws import prior_draws
-from cellpk.fit.bayes.prior_numbers import PriorNumbers, prior_numbers
+from cellpk.fit.bayes.question import Question, question_of
 from cellpk.fit.bayes.result import BayesFit
 from cellpk.fit.bayes.sampling import Chain, Progress, Sampling, sample_chains
 from cellpk.fit.bayes.start import begin
-from cellpk.fit.bayes.tree import Shape, tree_of
+from cellpk.fit.bayes.tree import tree_of
 from cellpk.fit.bayes.whitening import whitening
-from cellpk.fit.contents import json_bytes, model_members, study_members
-from cellpk.fit.population.fit import check_seed, prepared
-from cellpk.fit.population.joint import JointData, JointErrors
+from cellpk.fit.population.fit import check_seed
 from cellpk.fit.population.spread import Correlations
-from cellpk.fit.population.state import Sampled, State
 from cellpk.fit.population.structure import Structure
-from cellpk.fit.prior import prior_for
 from cellpk.model.model import Model
 from cellpk.study.study import Study
 
@@ -110,14 +105,33 @@ def fit_bayes(
     ('chain', 'draw', 'patient', 'parameter')
     """
     check_seed(seed)
-    choice, sampling = priors or Priors(), sampling or Sampling()
-    asked = {"covariates": covariates, "correlations": correlations}
+    sampling = sampling or Sampling()
+    asked = {"covariates": covariates, "correlations": correlations, "assays": assays}
     asked |= {"without_spread": list(without_spread), "lots": list(lots)}
-    question = question_of(model, study, assays, asked, choice)
+    question = question_of(model, study, asked=asked, choice=priors)
     if progress is not None:
         progress(0, 1, "searching where to begin")
     density = density_of(question, seed)
     chains = sampled_chains(question, density, sampling, seed=seed, progress=progress)
+    return result_of(question, chains, sampling=sampling, seed=seed)
+
+
+def result_of(
+    question: Question, chains: Sequence[Chain], *, sampling: Sampling, seed: int
+) -> BayesFit:
+    """Return the result that draws make.
+
+    Parameters
+    ----------
+    question : Question
+        What was asked.
+    chains : sequence of mapping
+        Draws and statistics of each chain.
+    sampling : Sampling
+        How long was sampled.
+    seed : int
+        With which chance.
+    """
     shape = question.shape
     prior = prior_draws(
         question.priors,
@@ -127,105 +141,17 @@ def fit_bayes(
         rng=np.random.default_rng([seed, 6]),
     )
     return BayesFit(
-        given=model,
-        study=study,
+        given=question.given,
+        study=question.study,
         shape=shape,
-        asked=asked | {"assays": assays},
-        choice=choice,
+        asked=question.asked,
+        choice=question.choice,
         priors=question.priors,
         sampling=sampling,
         seed=seed,
         units=question.units,
-        tree=tree_of(shape, chains, question.priors, prior),
+        tree=tree_of(shape, chains, priors=question.priors, prior=prior),
     )
-
-
-@dataclass(frozen=True, eq=False)
-class Question:
-    """What is asked of which samples, with which priors.
-
-    Parameters
-    ----------
-    sampled : Sampled
-        Samples and structure.
-    first : State
-        The model's own numbers.
-    priors : PriorNumbers
-        Of everything that is estimated.
-    units : mapping of str to str
-        Unit of each parameter.
-    sha256 : str
-        Hash of all that the draws depend on, but for their seed and number.
-
-    Examples
-    --------
-    >>> sorted(Question.__annotations__)[:2]
-    ['first', 'priors']
-    """
-
-    sampled: Sampled
-    first: State
-    priors: PriorNumbers
-    units: Mapping[str, str]
-    sha256: str
-
-    @property
-    def shape(self) -> Shape:
-        """What is sampled of whom."""
-        assert isinstance(self.sampled.data, JointData)
-        assert isinstance(self.first.errors, JointErrors)
-        return Shape(
-            self.sampled.data.data,
-            self.sampled.structure,
-            self.first.errors,
-            bool(self.first.never),
-        )
-
-
-def with_tails(model: Model, choice: Priors) -> Model:
-    """Return the model with robust residuals where these are asked for.
-
-    Examples
-    --------
-    >>> import cellpk as ck
-    >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
-    >>> with_tails(stein, Priors(tails=4)).observed["qpcr"].error
-    'student'
-    """
-    if choice.tails is None:
-        return model
-    rows = {
-        name: replace(row, error="student", df=choice.tails)
-        if row.error in ("lognormal", "student")
-        else row
-        for name, row in model.observed.items()
-    }
-    return replace(model, observed=rows)
-
-
-def question_of(
-    model: Model,
-    study: Study,
-    assays: str | Sequence[str] | Mapping[str, str] | None,
-    asked: Mapping[str, Any],
-    choice: Priors,
-) -> Question:
-    """Return what is asked, once it can be."""
-    changed = with_tails(model, choice)
-    sampled, first = prepared(changed, study, assays=assays, **asked)
-    blocks(sampled.structure)
-    assert isinstance(sampled.data, JointData)
-    data = sampled.data.data
-    never = bool(first.never)
-    numbers = prior_numbers(data, sampled.structure, choice, never=never)
-    table = prior_for(data).table
-    units = dict(zip(table["parameter"], table["unit"], strict=True))
-    digest = sha256(json_bytes({**asked, "assays": assays}))
-    digest.update(json_bytes(asdict(choice)))
-    for members in (model_members(model), study_members(study)):
-        for name, content in members.items():
-            digest.update(name.encode() + content)
-    return Question(sampled, first, numbers, units, digest.hexdigest())
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,12 +199,12 @@ def density_of(question: Question, seed: int) -> Density:
     """Return the density of all patients, whitened by what their samples tell."""
     shape = question.shape
     rng = np.random.default_rng([seed, 5])
-    start = begin(question.sampled, question.first, question.priors, rng)
+    start = begin(question.sampled, question.first, question.priors, rng=rng)
     white = whitening(start.importance, start.layout, start.covariance, rng=rng)
     prior = question.priors.numbers
     return Density(
         Evaluation.of(shape.data, shape.errors, white),
-        Location.of(white, shape.structure, prior.centre, prior.sd),
+        Location.of(white, shape.structure, centre=prior.centre, sd=prior.sd),
         shape.structure,
     )
 

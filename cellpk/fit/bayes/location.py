@@ -84,7 +84,7 @@ class Location:
 
     @classmethod
     def of(
-        cls, whitening: Whitening, structure: Structure, centre: Array, sd: Array
+        cls, whitening: Whitening, structure: Structure, *, centre: Array, sd: Array
     ) -> "Location":
         """Return the way to coefficients with a normal prior.
 

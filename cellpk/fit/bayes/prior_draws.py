@@ -58,7 +58,7 @@ def prior_draws(
     varying = int(structure.varies.sum())
     correlation = np.tile(np.eye(varying), (number, 1, 1))
     for group in blocks(structure):
-        own = lkj(numbers.correlation, len(group), number, rng)
+        own = lkj(numbers.correlation, len(group), number, rng=rng)
         correlation[:, *np.ix_(group, group)] = own
 
     def half_normal(scale: Array) -> Array:
@@ -78,7 +78,7 @@ def prior_draws(
     return drawn
 
 
-def lkj(shape: float, size: int, number: int, rng: np.random.Generator) -> Array:
+def lkj(shape: float, size: int, number: int, *, rng: np.random.Generator) -> Array:
     """Draw correlation matrices whose density goes with their determinant.
 
     The density is proportional to ``det ** (shape - 1)``: the onion method.
@@ -102,7 +102,7 @@ def lkj(shape: float, size: int, number: int, rng: np.random.Generator) -> Array
 
     Examples
     --------
-    >>> drawn = lkj(2.0, 3, 5, np.random.default_rng(1))
+    >>> drawn = lkj(2.0, 3, 5, rng=np.random.default_rng(1))
     >>> drawn.shape, bool((np.linalg.eigvalsh(drawn) > 0).all())
     ((5, 3, 3), True)
     """

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellpk.fit.bayes.kept import Kept
 from cellpk.fit.bayes.loo import LeaveOneOut, Per, leave_one_out
 from cellpk.fit.bayes.prior_choice import Priors
 from cellpk.fit.bayes.prior_numbers import PriorNumbers
@@ -37,7 +38,7 @@ KEPT = 400
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class BayesFit(Saveable):
+class BayesFit(Saveable, Kept):
     """A model fitted by hierarchical Bayes; made by :func:`fit_bayes`.
 
     Parameters
@@ -84,6 +85,7 @@ class BayesFit(Saveable):
 
     kind: ClassVar[str] = "hierarchical Bayes fit"
     trials: ClassVar[str] = "the fit, each of another draw of the posterior"
+    doubted: ClassVar[str] = "The draws are NOT reliable"
 
     @property
     def model(self) -> Model:

@@ -56,7 +56,7 @@ class Start:
 
 
 def begin(
-    sampled: Sampled, first: State, priors: PriorNumbers, rng: np.random.Generator
+    sampled: Sampled, first: State, priors: PriorNumbers, *, rng: np.random.Generator
 ) -> Start:
     """Return the maximum of the penalised likelihood of a population.
 
@@ -89,7 +89,7 @@ def begin(
     >>> sampled, first = prepared(stein, study)
     >>> priors = prior_numbers(sampled.data.data, sampled.structure, Priors(),
     ...                        never=False)
-    >>> begin(sampled, first, priors, np.random.default_rng(1)).covariance.shape
+    >>> begin(sampled, first, priors, rng=np.random.default_rng(1)).covariance.shape
     (13, 13)
     """
     state, moments = first, _prior_moments(sampled, first)

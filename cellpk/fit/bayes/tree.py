@@ -100,7 +100,7 @@ def _joined(values: Array) -> Array:
 
 
 def tree_of(
-    shape: Shape, chains: Sequence[Chain], priors: PriorNumbers, prior: Chain
+    shape: Shape, chains: Sequence[Chain], *, priors: PriorNumbers, prior: Chain
 ) -> "xr.DataTree":
     """Return all draws as ArviZ data.
 
@@ -146,7 +146,10 @@ def tree_of(
         "observed_data": _observed(shape),
     }
     dims = {**DIMS} | {one.assay: [samples_of(one.assay)] for one in shape.data.series}
-    return az.from_dict(groups, coords=_coordinates(shape), dims=dims)
+    tree = az.from_dict(groups, coords=_coordinates(shape), dims=dims)
+    for group in tree.subtree:
+        group.attrs.pop("created_at", None)  # equal draws are equal data at any time
+    return tree
 
 
 DIMS: Mapping[str, list[str]] = {
@@ -200,7 +203,7 @@ def _likelihoods(
     shape: Shape, found: Pointwise, lead: tuple[int, int]
 ) -> dict[str, Array]:
     each = {
-        one.assay: values[:, one.known].reshape(*lead, -1)
+        one.assay: np.ascontiguousarray(values[:, one.known]).reshape(*lead, -1)
         for one, values in zip(shape.data.series, found.samples, strict=True)
     }
     return each | {"patient_samples": found.patients.reshape(*lead, -1)}

@@ -86,6 +86,7 @@ class PopulationFit(Saveable):
 
     kind: ClassVar[str] = "population fit"
     trials: ClassVar[str] = "the fit"
+    doubted: ClassVar[str] = "The fit has NOT converged"
 
     @property
     def structure(self) -> Structure:

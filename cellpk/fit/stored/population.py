@@ -92,7 +92,7 @@ def restored(members: Members) -> PopulationFit:
     study = study_of(within(members, "study"))
     asked = {name: x for name, x in said["asked"].items() if name != "steps"}
     sampled, start = prepared(model, study, **asked)
-    _check_the_same(sampled, said)
+    check_the_same(sampled, said)
     assert isinstance(sampled.data, JointData)
     state = State(
         numbers["beta.npy"],
@@ -119,7 +119,26 @@ def restored(members: Members) -> PopulationFit:
     )
 
 
-def _check_the_same(sampled: Sampled, said: Mapping[str, Any]) -> None:
+def check_the_same(sampled: Sampled, said: Mapping[str, Any]) -> None:
+    """Refuse a file whose patients or coefficients are others here.
+
+    Parameters
+    ----------
+    sampled : Sampled
+        What this cellpk takes from study and arguments.
+    said : mapping
+        ``patients`` and ``coefficients`` of the fit that was saved.
+
+    Raises
+    ------
+    FitError
+        With those that differ.
+
+    Examples
+    --------
+    >>> callable(check_the_same)
+    True
+    """
     for what, here in (
         ("patients", sampled.data.patients),
         ("coefficients", sampled.structure.coefficients),

@@ -13,6 +13,7 @@ from cellpk.study.units import pretty
 
 if TYPE_CHECKING:
     from cellpk.fit.population.result import PopulationFit
+    from cellpk.model.model import Model
 
 KINDS = {
     "typical value": "Typical values, and how patients differ",
@@ -106,9 +107,7 @@ _RULES = (
 
 
 def _row(fit: "PopulationFit", row: dict[Any, Any]) -> dict[str, str]:
-    known = fit.model.parameters.get(row["parameter"])
-    label = known.label if known is not None and known.label else ""
-    name = f"{row['parameter']}, {label}" if label else str(row["parameter"])
+    name = labelled(fit.model, row["parameter"])
     share = row["kind"] == "share"
     ends = [level(row[end]) for end in ("low", "high")]
     return {
@@ -123,6 +122,19 @@ def _row(fit: "PopulationFit", row: dict[Any, Any]) -> dict[str, str]:
         "cv": _or_nothing(row["iiv_cv"], row, 1),
         "shrinkage": _or_nothing(row["shrinkage"], row, 1),
     }
+
+
+def labelled(model: "Model", parameter: str) -> str:
+    """Return the name of an estimate, with the label of the model where it has one.
+
+    Examples
+    --------
+    >>> import cellpk as ck
+    >>> labelled(ck.load_model("stein_2019_tisagenlecleucel"), "cmax")
+    'cmax, Peak level'
+    """
+    known = model.parameters.get(parameter)
+    return f"{parameter}, {known.label}" if known and known.label else parameter
 
 
 def _or_nothing(value: float, row: dict[Any, Any], digits: int) -> str:
