@@ -55,6 +55,8 @@ def prior_draws(
     (['correlation', 'error', 'location', 'never_expanded', 'spread'], (9, 6, 6))
     """
     numbers = priors.numbers
+    from scipy.special import betaincinv, ndtri
+
     varying = int(structure.varies.sum())
     correlation = np.tile(np.eye(varying), (number, 1, 1))
     for group in blocks(structure):
@@ -62,9 +64,9 @@ def prior_draws(
         correlation[:, *np.ix_(group, group)] = own
 
     def half_normal(scale: Array) -> Array:
-        return scale * np.abs(rng.standard_normal((number, len(scale))))
+        return scale * ndtri(0.5 + evenly_drawn(number, len(scale), rng) / 2)
 
-    away = rng.standard_normal((number, len(numbers.centre)))
+    away = ndtri(evenly_drawn(number, len(numbers.centre), rng))
     drawn = {
         "location": numbers.centre + numbers.sd * away,
         "spread": half_normal(numbers.spread),
@@ -74,8 +76,39 @@ def prior_draws(
     if structure.lots:
         drawn["lot_spread"] = half_normal(numbers.lot)
     if never:
-        drawn["never_expanded"] = rng.beta(*numbers.never, size=number)
+        share = evenly_drawn(number, 1, rng)[:, 0]
+        drawn["never_expanded"] = betaincinv(*numbers.never, share)
     return drawn
+
+
+def evenly_drawn(number: int, size: int, rng: np.random.Generator) -> Array:
+    """Return uniform draws, of which each of as many equal parts holds one.
+
+    Percentiles of so few draws are then those of the distribution.
+
+    Parameters
+    ----------
+    number, size : int
+        How many draws, of how many independent variables.
+    rng : numpy Generator
+        Chance.
+
+    Returns
+    -------
+    ndarray, shape (number, size)
+
+    References
+    ----------
+    McKay MD, Beckman RJ, Conover WJ. Technometrics 1979;21:239-245 (Latin hypercube).
+
+    Examples
+    --------
+    >>> drawn = evenly_drawn(4, 1, np.random.default_rng(1))
+    >>> np.sort(np.floor(4 * drawn[:, 0]))
+    array([0., 1., 2., 3.])
+    """
+    order = rng.permuted(np.tile(np.arange(number)[:, None], (1, size)), axis=0)
+    return (order + rng.random((number, size))) / number
 
 
 def lkj(shape: float, size: int, number: int, *, rng: np.random.Generator) -> Array:
