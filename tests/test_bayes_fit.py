@@ -1,5 +1,8 @@
 """Hierarchical fits: against independent posteriors, of any number of patients."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +14,7 @@ from cellpk.fit.bayes.prior_choice import Priors
 from cellpk.fit.bayes.sampling import Sampling, sample_chains
 
 STEIN = ck.load_model("stein_2019_tisagenlecleucel")
-SHORT = Sampling(chains=2, draws=300, tune=300)
+SHORT = Sampling(chains=2, draws=300, tune=300, accept=0.95)
 
 
 @pytest.fixture(scope="module")
@@ -79,14 +82,14 @@ def test_draws_have_named_dimensions(one_patient):
 def test_an_interrupted_run_keeps_its_chains(one_patient, tmp_path):
     """A chain that is there is not sampled again; the others are as they were."""
     model, fit = one_patient
-    kept = Sampling(chains=2, draws=300, tune=300, keep=str(tmp_path))
+    kept = Sampling(chains=2, draws=300, tune=300, accept=0.95, keep=str(tmp_path))
     first = ck.fit_bayes(model, fit.study, sampling=kept, seed=3)
     assert np.array_equal(first.theta, fit.theta)
-    (tmp_path / "chain-1.npz").unlink()
-    written = (tmp_path / "chain-0.npz").stat().st_mtime_ns
+    (tmp_path / "chain-0.95-1.npz").unlink()
+    written = (tmp_path / "chain-0.95-0.npz").stat().st_mtime_ns
     again = ck.fit_bayes(model, fit.study, sampling=kept, seed=3)
     assert np.array_equal(again.theta, fit.theta)
-    assert (tmp_path / "chain-0.npz").stat().st_mtime_ns == written
+    assert (tmp_path / "chain-0.95-0.npz").stat().st_mtime_ns == written
     with pytest.raises(ck.FitError, match="another fit"):
         ck.fit_bayes(model, fit.study, sampling=kept, seed=4)
 
@@ -98,7 +101,8 @@ class StoppedError(Exception):
 @pytest.mark.slow
 def test_what_stops_a_run_leaves_whole_chains_only(one_patient, tmp_path):
     model, fit = one_patient
-    kept = Sampling(chains=2, draws=20, tune=50, cores=1, keep=str(tmp_path))
+    alone = Sampling(chains=2, draws=20, tune=50, accept=0.95, cores=1)
+    kept = replace(alone, keep=str(tmp_path))
 
     def stop(done, total, text):
         if "1 of 2 chains" in text:
@@ -106,9 +110,8 @@ def test_what_stops_a_run_leaves_whole_chains_only(one_patient, tmp_path):
 
     with pytest.raises(StoppedError):
         ck.fit_bayes(model, fit.study, sampling=kept, seed=3, progress=stop)
-    assert [path.name for path in tmp_path.glob("*.npz")] == ["chain-0.npz"]
+    assert [path.name for path in tmp_path.glob("*.npz")] == ["chain-0.95-0.npz"]
     whole = ck.fit_bayes(model, fit.study, sampling=kept, seed=3)
-    alone = Sampling(chains=2, draws=20, tune=50, cores=1)
     apart = ck.fit_bayes(model, fit.study, sampling=alone, seed=3)
     assert np.array_equal(whole.theta, apart.theta)
 
@@ -137,6 +140,27 @@ def test_impossible_lengths_are_refused(wrong):
         Sampling(**wrong)
 
 
+def test_chains_that_diverge_are_sampled_anew_with_smaller_steps(monkeypatch):
+    """As long as a draw diverges, up to the last share of accepted proposals."""
+    from cellpk.fit.bayes import fit as door
+
+    tried = []
+
+    def pretend(compiled, sampling, **rest):
+        tried.append(sampling.accept)
+        return [{"diverging": np.array([len(tried) < 3])}]
+
+    monkeypatch.setattr(door, "sample_chains", pretend)
+    study = STEIN.simulate(50, design=ck.Design([7, 28]), seed=1).study()
+    question = door.question_of(STEIN, study)
+    density = SimpleNamespace()
+    compiled = SimpleNamespace(patients=density, sampler=None)
+    asked = {"seed": 1, "compiled": compiled}
+    _, used = door.sampled_chains(question, density, Sampling(), **asked)
+    assert tried == [0.8, 0.95, 0.99]
+    assert used.accept == 0.99
+
+
 def test_groups_that_overlap_are_refused():
     study = ck.simulate_study(seed=1)
     pairs = [("cmax", "fb"), ("fb", "beta")]
@@ -159,7 +183,7 @@ def test_no_chain_runs_on_after_an_error():
     with pytest.raises(StoppedError):
         sample_chains(
             compiled,
-            Sampling(chains=2, draws=20, tune=50),
+            Sampling(chains=2, draws=20, tune=50, accept=0.8),
             seed=1,
             question="",
             finish=fail,

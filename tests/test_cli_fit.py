@@ -138,10 +138,10 @@ def test_an_interrupted_fit_takes_up_its_chains(few, tmp_path):
     one = ck.load(tmp_path / "fit.cellpk")
     assert one.choice == ck.Priors(kind="weak")
     assert (one.sampling.draws, one.sampling.keep) == (20, None)
-    kept, lost = (tmp_path / "chains" / f"chain-{k}.npz" for k in (0, 1))
+    kept, lost = (tmp_path / "chains" / f"chain-0.99-{k}.npz" for k in (0, 1))
     was, stamp = lost.read_bytes(), kept.stat().st_mtime_ns
     lost.unlink()
-    (tmp_path / "chains" / "chain-1.part.npz").write_bytes(b"cut off")
+    (tmp_path / "chains" / "chain-0.99-1.part.npz").write_bytes(b"cut off")
     again = run(*words, "--strict")
     assert again.exit_code == 2
     assert kept.stat().st_mtime_ns == stamp

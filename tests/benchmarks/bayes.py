@@ -43,7 +43,9 @@ def ours(question, sampling, seed=1):
     searched = _clock()
     compiled = compiled_model(question, density)
     done = _clock()
-    chains = sampled_chains(question, density, sampling, seed=seed, compiled=compiled)
+    chains, _ = sampled_chains(
+        question, density, sampling, seed=seed, compiled=compiled
+    )
     return _row("cellpk", chains, (begin, searched, done, _clock()))
 
 
@@ -148,7 +150,9 @@ def main():
     (one,) = question.shape.data.series
     below = 1 - one.said.quantified[one.known].mean()
     said = f"{given.patients} patients, {100 * below:.0f} % of the samples below"
-    sampling = Sampling(chains=given.chains, draws=given.draws, tune=given.tune)
+    sampling = Sampling(
+        chains=given.chains, draws=given.draws, tune=given.tune, accept=0.8
+    )
     table = contest(question, sampling)
     sys.stdout.write(f"{said}\n{table.round(3).T.to_string(header=False)}\n")
 

@@ -46,7 +46,7 @@ def test_the_plain_model_is_the_same():
 
 @pytest.mark.slow
 def test_two_ways_are_timed():
-    sampling = Sampling(chains=2, draws=60, tune=100)
+    sampling = Sampling(chains=2, draws=60, tune=100, accept=0.8)
     table = contest(made(6), sampling, (ours, plain_nutpie))
     assert (table[["sample_cpu_s", "wall_s", "steps"]].to_numpy() > 0).all()
     assert np.isfinite(table["bulk_per_s"]).all()

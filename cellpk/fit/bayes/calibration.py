@@ -148,7 +148,7 @@ def calibrate(
     True
     """
     choice = priors or Priors()
-    sampling = sampling or Sampling(chains=2, draws=250, tune=300)
+    sampling = sampling or Sampling(chains=2, draws=250, tune=300, accept=0.95)
     compiled: Compiled | None = None
     frames, rejected = [], 0
     for trial in range(trials):
@@ -160,7 +160,7 @@ def calibrate(
         rejected += again
         density = density_of(question, seed)
         compiled = compiled or compiled_model(question, density)
-        chains = sampled_chains(
+        chains, _ = sampled_chains(
             question, density, sampling, seed=seed + trial, compiled=compiled
         )
         frames.append(_ranks(question.shape, chains, truth).assign(trial=trial))

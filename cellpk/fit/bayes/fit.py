@@ -1,7 +1,7 @@
 """A model fitted to few or many patients by hierarchical Bayes: ``fit_bayes``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,13 @@ from cellpk.fit.bayes.prior_choice import Priors
 from cellpk.fit.bayes.prior_draws import prior_draws
 from cellpk.fit.bayes.question import Question, question_of
 from cellpk.fit.bayes.result import BayesFit
-from cellpk.fit.bayes.sampling import Chain, Progress, Sampling, sample_chains
+from cellpk.fit.bayes.sampling import (
+    Chain,
+    Progress,
+    Sampling,
+    attempts,
+    sample_chains,
+)
 from cellpk.fit.bayes.start import begin
 from cellpk.fit.bayes.tree import tree_of
 from cellpk.fit.bayes.whitening import whitening
@@ -112,7 +118,9 @@ def fit_bayes(
     if progress is not None:
         progress(0, 1, "searching where to begin")
     density = density_of(question, seed)
-    chains = sampled_chains(question, density, sampling, seed=seed, progress=progress)
+    chains, sampling = sampled_chains(
+        question, density, sampling, seed=seed, progress=progress
+    )
     return result_of(question, chains, sampling=sampling, seed=seed)
 
 
@@ -217,8 +225,8 @@ def sampled_chains(
     seed: int,
     progress: Progress | None = None,
     compiled: Compiled | None = None,
-) -> list[Chain]:
-    """Compile and sample.
+) -> tuple[list[Chain], Sampling]:
+    """Compile and sample; where a draw diverges, sample anew with smaller steps.
 
     Parameters
     ----------
@@ -234,19 +242,32 @@ def sampled_chains(
         Called as ``progress(done, total, text)``.
     compiled : Compiled, optional
         The model as compiled for other samples of as many patients.
+
+    Returns
+    -------
+    chains : list of mapping
+        Draws and statistics of each.
+    sampling : Sampling
+        How they were sampled.
     """
     if progress is not None:
         progress(0, 1, "compiling")
     compiled = compiled or compiled_model(question, density)
     compiled.patients.density = density
-    return sample_chains(
-        compiled.sampler,
-        sampling,
-        seed=seed,
-        question=f"{question.sha256}-{seed}-{sampling.tune}-{sampling.draws}",
-        finish=lambda chain: _finished(question, density, chain),
-        progress=progress,
-    )
+    chains: list[Chain] = []
+    for accept in attempts(sampling, len(question.shape.data.patients)):
+        sampling = replace(sampling, accept=accept)
+        chains = sample_chains(
+            compiled.sampler,
+            sampling,
+            seed=seed,
+            question=f"{question.sha256}-{seed}-{sampling.tune}-{sampling.draws}",
+            finish=lambda chain: _finished(question, density, chain),
+            progress=progress,
+        )
+        if not any(chain["diverging"].any() for chain in chains):
+            break
+    return chains, sampling
 
 
 def _finished(question: Question, density: Density, chain: Chain) -> Chain:

@@ -20,6 +20,13 @@ Chain = Mapping[str, Array]
 STATISTICS = ("diverging", "energy", "n_steps", "step_size", "logp", "depth")
 """What is kept of the sampler beside the draws."""
 
+ACCEPT = (0.8, 0.95, 0.99, 0.998)
+"""Shares of accepted proposals that are tried one after the other."""
+
+FEW, SOME = 12, 40
+"""Patients up to whom these begin with the third, and with the second: what few
+patients leave open is narrow in places, and steps cost little."""
+
 _PAUSE = 0.1
 _QUESTION = "question.json"
 
@@ -34,8 +41,11 @@ class Sampling:
         Independent chains.
     draws, tune : int
         Draws that each keeps, and those before them that tune the sampler.
-    accept : float
-        Share of the proposals that is to be accepted: more is slower and surer.
+    accept : float, optional
+        Share of the proposals that is to be accepted: more takes smaller steps, and is
+        slower and surer. Where it is not given, few patients have more (a rule), and
+        all chains are sampled anew with the next of :data:`ACCEPT` as long as a draw
+        diverges.
     cores : int
         Chains at a time.
     keep : str, optional
@@ -50,13 +60,13 @@ class Sampling:
     Examples
     --------
     >>> Sampling(chains=2).draws
-    500
+    1000
     """
 
     chains: int = 4
-    draws: int = 500
+    draws: int = 1000
     tune: int = 500
-    accept: float = 0.8
+    accept: float | None = None
     cores: int = 2
     keep: str | None = None
 
@@ -66,9 +76,31 @@ class Sampling:
             if getattr(self, name) < number:
                 found = f"{name} = {getattr(self, name)}"
                 raise FitError(found, todo=f"Use {number} or more.")
-        if not 0.5 <= self.accept < 1:
+        if self.accept is not None and not 0.5 <= self.accept < 1:
             todo = "Use 0.5 to 0.99."
             raise FitError(f"accept = {self.accept}", todo=todo)
+
+
+def attempts(sampling: Sampling, patients: int) -> tuple[float, ...]:
+    """Return the shares of accepted proposals that are tried one after the other.
+
+    Parameters
+    ----------
+    sampling : Sampling
+        What is asked for.
+    patients : int
+        How many there are.
+
+    Examples
+    --------
+    >>> attempts(Sampling(), 90), attempts(Sampling(), 9)
+    ((0.8, 0.95, 0.99, 0.998), (0.99, 0.998))
+    >>> attempts(Sampling(accept=0.9), 9)
+    (0.9,)
+    """
+    if sampling.accept is not None:
+        return (sampling.accept,)
+    return ACCEPT[(patients <= SOME) + (patients <= FEW) :]
 
 
 def sample_chains(
@@ -87,7 +119,7 @@ def sample_chains(
     compiled : nutpie.CompiledModel
         What is sampled.
     sampling : Sampling
-        How long.
+        How long, with a share of accepted proposals.
     seed : int
         Chance; each chain has its own under it.
     question : str
@@ -108,7 +140,8 @@ def sample_chains(
     True
     """
     folder = _folder(sampling, question)
-    chains = {k: kept for k in range(sampling.chains) if (kept := _kept(folder, k))}
+    where = {k: _path(folder, sampling, k) for k in range(sampling.chains)}
+    chains = {k: kept for k, path in where.items() if (kept := _kept(path))}
     waiting = [k for k in range(sampling.chains) if k not in chains]
     running: dict[int, _Run] = {}
     total = sampling.chains * (sampling.draws + sampling.tune)
@@ -120,7 +153,7 @@ def sample_chains(
                 running[k] = _Run(compiled, sampling, seed=_seed(seed, k))
             for k in [k for k, run in running.items() if run.done]:
                 chains[k] = finish(running.pop(k).chain())
-                _keep(folder, k, chains[k])
+                _keep(where[k], chains[k])
             if progress is not None:
                 done = len(chains) * each + sum(x.drawn for x in running.values())
                 apart = sum(x.diverging for x in running.values())
@@ -204,18 +237,21 @@ def _folder(sampling: Sampling, question: str) -> Path | None:
     return folder
 
 
-def _kept(folder: Path | None, k: int) -> Chain | None:
-    path = None if folder is None else folder / f"chain-{k}.npz"
+def _path(folder: Path | None, sampling: Sampling, k: int) -> Path | None:
+    return None if folder is None else folder / f"chain-{sampling.accept:g}-{k}.npz"
+
+
+def _kept(path: Path | None) -> Chain | None:
     if path is None or not path.exists():
         return None
     with np.load(path, allow_pickle=False) as file:
         return dict(file)
 
 
-def _keep(folder: Path | None, k: int, chain: Chain) -> None:
+def _keep(path: Path | None, chain: Chain) -> None:
     """Write a chain: whole or not at all."""
-    if folder is None:
+    if path is None:
         return
-    part = folder / f"chain-{k}.part.npz"
+    part = path.with_suffix(".part.npz")
     np.savez(part, **chain)  # pyright: ignore[reportArgumentType]
-    part.replace(folder / f"chain-{k}.npz")
+    part.replace(path)
