@@ -210,6 +210,36 @@ def fit(
 
 
 @app.command()
+def calibrate(
+    model: Annotated[str, typer.Argument(help="Model, or its file.")],
+    patients: Annotated[int, typer.Option(help="Of each trial.")] = 6,
+    trials: Annotated[int, typer.Option(help="How many are simulated.")] = 100,
+    lloq: Annotated[float, typer.Option(help="Limit, in the model's unit.")] = 10.0,
+    seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = 1,
+    output: _Output = Path("out"),
+) -> None:
+    """Simulate trials from the priors, fit each by bayes, and count what holds."""
+    from cellpk.fit.bayes.calibration import calibrate as calibrated
+    from cellpk.fit.bayes.calibration import usual_design
+    from cellpk.model.library import load_model
+
+    with _progress() as progress:
+        found = calibrated(
+            load_model(model),
+            patients,
+            trials=trials,
+            design=usual_design(lloq),
+            seed=seed,
+            progress=progress,
+        )
+    output.mkdir(parents=True, exist_ok=True)
+    for name, table in {"calibration": found.table, "ranks": found.ranks}.items():
+        path = output / f"{name}.csv"
+        table.to_csv(path, index=False, lineterminator="\n")
+        typer.echo(path)
+
+
+@app.command()
 def models(
     name: Annotated[
         str, typer.Argument(help="A model or its file; without it, all are listed.")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,41 @@ LEVEL = 0.9
 RANKS = 20
 """Bins of a rank histogram."""
 
+DAYS = (1, 3, 5, 7, 9, 11, 14, 17, 21, 28, 45, 60, 90, 180)
+"""Days on which a phase 1 samples."""
+
+STORED = Path(__file__).with_name("calibrated.csv")
+"""Calibrations that were run, by ``cellpk calibrate``: a report cites them."""
+
 _TRIES = 200
+
+
+def usual_design(lloq: float) -> Design:
+    """Return the schedule of a phase 1, with a limit of quantification.
+
+    Examples
+    --------
+    >>> len(usual_design(10.0).days)
+    14
+    """
+    return Design(DAYS, lloq=lloq)
+
+
+def calibrated(model: str) -> pd.DataFrame:
+    """Return the calibrations of a model that were run: rows as of ``table``.
+
+    Parameters
+    ----------
+    model : str
+        Its name.
+
+    Examples
+    --------
+    >>> calibrated("stein_2019_tisagenlecleucel")["patients"].unique().tolist()
+    [6, 30]
+    """
+    table = pd.read_csv(STORED)
+    return table[table["model"] == model].reset_index(drop=True)
 
 
 @dataclass(frozen=True, eq=False)
