@@ -1,15 +1,14 @@
 """The log density that is sampled, of population and patients, with its slopes."""
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cellpk.fit.bayes.evaluation import Evaluation
-from cellpk.fit.bayes.location import Location
-from cellpk.fit.bayes.whitening import Whitening
-from cellpk.fit.population.structure import Structure
+from cellpk.fit.bayes.placement import Placement
 
 Array = NDArray[np.float64]
 
@@ -50,27 +49,19 @@ class Density:
 
     Parameters
     ----------
+    placement : Placement
+        From numbers to coefficients and patients' parameters.
     evaluation : Evaluation
-        Of the patients, given what is expected of them.
-    location : Location
-        From numbers to the coefficients.
-    structure : Structure
-        From these to what is expected of each patient.
+        Of the samples, given these.
 
     Examples
     --------
     >>> sorted(Density.__annotations__)
-    ['evaluation', 'location', 'structure']
+    ['evaluation', 'placement']
     """
 
+    placement: Placement
     evaluation: Evaluation
-    location: Location
-    structure: Structure
-
-    @property
-    def whitening(self) -> Whitening:
-        """From numbers to the patients' parameters."""
-        return self.evaluation.whitening
 
     def __call__(
         self,
@@ -99,27 +90,22 @@ class Density:
         log_odds : float
             That a patient never expands; minus infinity where there is no such class.
         """
-        placed, design = self.location.forward(w, between), self.structure.design
-        mean = design @ placed.beta + shift
-        found = self.evaluation(z, mean, between, error_logs, log_odds=log_odds)
-        prior, by_prior = self.location.prior(placed.beta)
-        value = found.value + prior + placed.log_size
-        if not np.isfinite(value):
-            return self._nothing(found.by_mean, w, z, between, error_logs)
-        by_beta = np.tensordot(found.by_mean, design, 2) + by_prior
-        by_w, by_sum = self.location.backward(by_beta, w, placed)
-        return Gradient(
-            value,
-            by_w,
-            found.by_z,
-            found.by_mean,
-            found.by_between + by_sum,
-            found.by_errors,
-            found.by_log_odds,
-        )
+        placed = self.placement.forward(w, z, shift, between)
+        given = (w, z, placed.theta, between, error_logs)
+        if not isfinite(placed.value):
+            return _nothing(given)
+        found = self.evaluation(placed.theta, error_logs, log_odds=log_odds)
+        value = found.value + placed.value
+        if not isfinite(value):
+            return _nothing(given)
+        slopes = self.placement.backward(found.score, placed, w=w, z=z, between=between)
+        by_rest = (found.by_errors, found.by_log_odds)
+        whole = sum(float(slope.sum()) for slope in slopes[:-1])
+        if not isfinite(whole + sum(by_rest[0].tolist()) + by_rest[1]):
+            return _nothing(given)
+        return Gradient(value, *slopes, *by_rest)
 
-    def _nothing(
-        self, by_mean: Array, w: Array, z: Array, between: Array, errors: Array
-    ) -> Gradient:
-        zeros = [np.zeros(np.shape(x)) for x in (w, z, by_mean, between, errors)]
-        return Gradient(-np.inf, *zeros, 0.0)
+
+def _nothing(given: tuple[Array, ...]) -> Gradient:
+    """Return what stands for a place where something cannot be calculated."""
+    return Gradient(-np.inf, *(np.zeros(x.shape) for x in given), 0.0)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cellpk.fit.bayes.density import Density
 from cellpk.fit.bayes.evaluation import Evaluation
 from cellpk.fit.bayes.joint_model import blocks, joint_model
-from cellpk.fit.bayes.location import Location
+from cellpk.fit.bayes.placement import Placement
 from cellpk.fit.bayes.prior_choice import Priors
 from cellpk.fit.bayes.prior_draws import prior_draws
 from cellpk.fit.bayes.prior_numbers import PriorNumbers, prior_numbers
@@ -277,9 +277,8 @@ def density_of(question: Question, seed: int) -> Density:
     white = whitening(start.importance, start.layout, start.covariance, rng=rng)
     prior = question.priors.numbers
     return Density(
-        Evaluation.of(shape.data, shape.errors, white),
-        Location.of(white, shape.structure, prior.centre, prior.sd),
-        shape.structure,
+        Placement.of(white, shape.structure, prior.centre, prior.sd),
+        Evaluation.of(shape.data, shape.errors),
     )
 
 
@@ -332,14 +331,14 @@ def _finished(question: Question, density: Density, chain: Chain) -> Chain:
     inverse = np.linalg.inv(
         correlation * found["spread"][:, :, None] * found["spread"][:, None, :]
     )
-    placed = zip(chain["w"], inverse, strict=True)
-    found["location"] = np.array([density.location.forward(*x).beta for x in placed])
-    means = np.einsum("ipq,sq->sip", structure.design, found["location"])
+    shift = np.zeros((len(inverse), *structure.design.shape[:2]))
     if structure.lots:
         found["lot_effect"] = chain["lot_z"] * chain["lot_spread"][:, None, :]
-        means = means + structure.lots.shift(found["lot_effect"], means.shape[-1])
-    each = zip(chain["z"], means, inverse, strict=True)
-    theta = np.array([density.whitening.forward(*one) for one in each])
+        shift = structure.lots.shift(found["lot_effect"], shift.shape[-1])
+    each = zip(chain["w"], chain["z"], shift, inverse, strict=True)
+    placed = [density.placement.forward(*one) for one in each]
+    found["location"] = np.array([one.beta for one in placed])
+    theta = np.array([one.theta for one in placed])
     return found | {"correlation": correlation, "theta": theta}
 
 

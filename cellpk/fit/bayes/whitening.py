@@ -20,7 +20,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cellpk.fit.bayes.algebra import forward
 from cellpk.fit.population.importance import Importance
 from cellpk.fit.population.layout import Layout
 from cellpk.fit.population.state import State
@@ -50,36 +49,13 @@ class Whitening:
     --------
     >>> one = np.ones((1, 1))
     >>> made = Whitening(5 * one, 3 * one[None], np.array([True, False]))
-    >>> made.forward(2 * one, np.array([[1.0, 7.0]]), one)
-    array([[2.5, 7. ]])
+    >>> made.precision.shape
+    (1, 1, 1)
     """
 
     pull: Array
     precision: Array
     varies: NDArray[np.bool_]
-
-    def forward(self, z: Array, mean: Array, between: Array) -> Array:
-        """Return the parameters of all patients.
-
-        Parameters
-        ----------
-        z : ndarray, shape (N, v)
-            Standard normal numbers.
-        mean : ndarray, shape (N, p)
-            What is expected of each patient.
-        between : ndarray, shape (v, v)
-            Inverse of the covariance between patients.
-
-        Returns
-        -------
-        ndarray, shape (N, p)
-        """
-        theta = mean.copy()
-        own = np.ascontiguousarray(mean[:, self.varies])
-        theta[:, self.varies] = forward(
-            z, own, between, pull=self.pull, precision=self.precision
-        )[0]
-        return theta
 
 
 def whitening(
