@@ -98,12 +98,14 @@ class Density:
         value = found.value + placed.value
         if not isfinite(value):
             return _nothing(given)
-        slopes = self.placement.backward(found.score, placed, w=w, z=z, between=between)
-        by_rest = (found.by_errors, found.by_log_odds)
-        whole = sum(float(slope.sum()) for slope in slopes[:-1])
-        if not isfinite(whole + sum(by_rest[0].tolist()) + by_rest[1]):
+        *slopes, by_between = self.placement.backward(
+            found.score, placed, w=w, z=z, between=between
+        )
+        # What is not a number in any other slope reaches that by P, too.
+        whole = by_between.sum() + found.by_errors.sum() + found.by_log_odds
+        if not isfinite(whole):
             return _nothing(given)
-        return Gradient(value, *slopes, *by_rest)
+        return Gradient(value, *slopes, by_between, found.by_errors, found.by_log_odds)
 
 
 def _nothing(given: tuple[Array, ...]) -> Gradient:

@@ -2,19 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import exp
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cellpk.fit.bayes.lognormal import lognormal
+from cellpk.fit.bayes.lognormal import SCALES, lognormal, natural
 from cellpk.fit.data import FitData
 from cellpk.fit.population.joint import JointErrors
 from cellpk.fit.series import Series
 from cellpk.model.compile.kernel import ClosedKernel, observed_number
 from cellpk.model.compile.vectors import read_patients
 from cellpk.model.model import Model
-from cellpk.model.parameters import SCALES
 
 Array = NDArray[np.float64]
 Samples = Callable[[Array, Array], tuple[Array, Array, Array]]
@@ -186,28 +186,26 @@ def quick(data: FitData, errors: JointErrors) -> Samples | None:
     between = any("between" in one.said.parts for one in data.series)
     if between or not (normal and isinstance(kernel, ClosedKernel)):
         return None
-    known, scales = _natural(data), _scales(data.model)
-    assays = [_Assay.of(data.model, one) for one in data.series]
-    columns = [list(data.model.parameters).index(name) for name in data.model.free]
+    names = list(data.model.parameters)
+    columns = np.array([names.index(name) for name in data.model.free])
+    scales = [data.model.parameters[name].scale for name in data.model.free]
+    kinds = np.array([SCALES.index(scale) for scale in scales])
+    known, assays = _known(data), [_Assay.of(data.model, one) for one in data.series]
     gradients = kernel.module.gradients
 
     def samples(theta: Array, error_logs: Array) -> tuple[Array, Array, Array]:
-        natural, stretch = np.empty_like(theta), np.ones_like(theta)
-        with np.errstate(over="ignore"):
-            for scale, which in scales:
-                natural[:, which] = here = SCALES[scale].back(theta[:, which])
-                stretch[:, which] = SCALES[scale].slope(here)
-        values = known.copy()
-        values[:, columns] = natural
-        value, score = np.zeros(len(theta)), np.zeros_like(theta)
-        by_error = np.empty((len(theta), len(assays)))
-        for k, one in enumerate(assays):
+        values, stretch = natural(theta, kinds, columns=columns, known=known)
+        found = []
+        for one, log in zip(assays, error_logs.tolist(), strict=True):
             level = np.empty(one.times.shape)
             slopes = np.empty((*level.shape, theta.shape[1]))
             gradients(one.number, values, one.times, level, slopes)
-            sd = float(np.exp(error_logs[k]))
-            found = lognormal(level, slopes, low=one.low, high=one.high, sd=sd)
-            value, score, by_error[:, k] = value + found[0], score + found[1], found[2]
+            ends = {"low": one.low, "high": one.high}
+            found.append(lognormal(level, slopes, **ends, sd=exp(log)))
+        value, score, _ = found[0]
+        for other in found[1:]:
+            value, score = value + other[0], score + other[1]
+        by_error = np.stack([each[2] for each in found], -1)
         return value, score * stretch, by_error
 
     return samples
@@ -228,7 +226,7 @@ class _Assay(NamedTuple):
         return cls(observed_number(model, one.observed), times, low, high)
 
 
-def _natural(data: FitData) -> Array:
+def _known(data: FitData) -> Array:
     """Return natural values as the kernel takes them, free parameters being typical."""
     rows = []
     for group in data.groups:
@@ -239,11 +237,3 @@ def _natural(data: FitData) -> Array:
     for which, values in rows:
         known[which] = values
     return known
-
-
-def _scales(model: Model) -> list[tuple[str, NDArray[np.intp]]]:
-    """Return the places of the free parameters on each scale that is in use."""
-    names = np.array([model.parameters[name].scale for name in model.free])
-    return [
-        (scale, np.flatnonzero(names == scale)) for scale in SCALES if scale in names
-    ]

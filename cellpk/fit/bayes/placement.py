@@ -1,7 +1,7 @@
 """Population and patients as numbers that are nearly standard normal, and slopes back.
 
 What the samples of patient i say of her parameters is close to ``exp(b.theta - theta'H
-theta/2)`` up to a factor, see :class:`~cellpk.fit.bayes.whitening.Whitening`. Where m is
+theta/2)`` up to a factor: see :mod:`~cellpk.fit.bayes.whitening`. Where m is
 expected of her and P is the inverse of the covariance between patients, her parameters
 are then normal with precision ``A = H + P`` about ``inv(A) (b + P m)``. With ``A = R
 R'``, R lower,
