@@ -98,16 +98,18 @@ class Density:
         value = found.value + placed.value
         if not isfinite(value):
             return _nothing(given)
-        *slopes, by_between = self.placement.backward(
+        by_w, by_z, by_shift, by_between = self.placement.backward(
             found.score, placed, w=w, z=z, between=between
         )
         # What is not a number in any other slope reaches that by P, too.
         whole = by_between.sum() + found.by_errors.sum() + found.by_log_odds
         if not isfinite(whole):
             return _nothing(given)
-        return Gradient(value, *slopes, by_between, found.by_errors, found.by_log_odds)
+        by_rest = (found.by_errors, found.by_log_odds)
+        return Gradient(value, by_w, by_z, by_shift, by_between, *by_rest)
 
 
 def _nothing(given: tuple[Array, ...]) -> Gradient:
     """Return what stands for a place where something cannot be calculated."""
-    return Gradient(-np.inf, *(np.zeros(x.shape) for x in given), 0.0)
+    w, z, shift, between, errors = (np.zeros(x.shape) for x in given)
+    return Gradient(-np.inf, w, z, shift, between, errors, 0.0)

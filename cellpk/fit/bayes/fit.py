@@ -335,8 +335,10 @@ def _finished(question: Question, density: Density, chain: Chain) -> Chain:
     if structure.lots:
         found["lot_effect"] = chain["lot_z"] * chain["lot_spread"][:, None, :]
         shift = structure.lots.shift(found["lot_effect"], shift.shape[-1])
-    each = zip(chain["w"], chain["z"], shift, inverse, strict=True)
-    placed = [density.placement.forward(*one) for one in each]
+    placed = [
+        density.placement.forward(chain["w"][i], chain["z"][i], shift[i], inverse[i])
+        for i in range(len(inverse))
+    ]
     found["location"] = np.array([one.beta for one in placed])
     theta = np.array([one.theta for one in placed])
     return found | {"correlation": correlation, "theta": theta}
