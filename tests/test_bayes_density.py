@@ -51,7 +51,7 @@ def _case(data, held=(), errors=None, seed=1):
     white = Whitening(pull, precision, varies)
     errors = errors or JointErrors.of(data)
     density = Density(
-        Placement.of(white, structure, centre, np.full(q, 0.3)),
+        Placement.of(white, structure, centre=centre, sd=np.full(q, 0.3)),
         Evaluation.of(data, errors),
     )
     place = {
@@ -70,7 +70,7 @@ def data():
 
 
 def _placed(density, place):
-    return density.placement.forward(*(place[name] for name in ARGUMENTS[:4]))
+    return density.placement.forward(**{name: place[name] for name in ARGUMENTS[:4]})
 
 
 @pytest.mark.parametrize("held", [(), (2, 5)])

@@ -23,7 +23,7 @@ def test_the_plain_model_is_the_same():
         error = np.array([0.5 * np.exp(0.2 * rng.normal())])
         between, nothing = np.diag(spread**-2), np.zeros((4, 6))
         w, z = rng.normal(size=6), rng.normal(size=(4, 6))
-        placed = density.placement.forward(w, z, nothing, between)
+        placed = density.placement.forward(w, z, nothing, between=between)
         logs = np.log(error)
         own = density(w, z, nothing, between=between, error_logs=logs).value
         total = density.placement.known.precision + between

@@ -65,7 +65,7 @@ def around(outer: Array, inner: Array) -> Array:
 
 
 @compiled
-def inverse_root(one: Array, other: Array, root: Array, inverse: Array) -> float:
+def inverse_root(one: Array, other: Array, *, root: Array, inverse: Array) -> float:
     """Fill in the Cholesky factor of a sum and its inverse, and return its log size.
 
     Both are lower triangles: what is above their diagonals is left as it is. The log
@@ -102,7 +102,7 @@ def add_squared(lower: Array, out: Array) -> None:
 
 
 @compiled
-def add_between(lower: Array, inner: Array, half: Array, out: Array) -> None:
+def add_between(lower: Array, inner: Array, *, half: Array, out: Array) -> None:
     """Add ``lower' inner lower``, with inner symmetric, below the diagonal and on it.
 
     Only the lower triangle of ``inner`` is read. ``half`` is room to work in.

@@ -90,7 +90,7 @@ class Density:
         log_odds : float
             That a patient never expands; minus infinity where there is no such class.
         """
-        placed = self.placement.forward(w, z, shift, between)
+        placed = self.placement.forward(w, z, shift, between=between)
         given = (w, z, placed.theta, between, error_logs)
         if not isfinite(placed.value):
             return _nothing(given)

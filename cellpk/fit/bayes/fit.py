@@ -277,7 +277,7 @@ def density_of(question: Question, seed: int) -> Density:
     white = whitening(start.importance, start.layout, start.covariance, rng=rng)
     prior = question.priors.numbers
     return Density(
-        Placement.of(white, shape.structure, prior.centre, prior.sd),
+        Placement.of(white, shape.structure, centre=prior.centre, sd=prior.sd),
         Evaluation.of(shape.data, shape.errors),
     )
 
@@ -336,8 +336,8 @@ def _finished(question: Question, density: Density, chain: Chain) -> Chain:
         found["lot_effect"] = chain["lot_z"] * chain["lot_spread"][:, None, :]
         shift = structure.lots.shift(found["lot_effect"], shift.shape[-1])
     placed = [
-        density.placement.forward(chain["w"][i], chain["z"][i], shift[i], inverse[i])
-        for i in range(len(inverse))
+        density.placement.forward(w, z, shift[i], between=inverse[i])
+        for i, (w, z) in enumerate(zip(chain["w"], chain["z"], strict=True))
     ]
     found["location"] = np.array([one.beta for one in placed])
     theta = np.array([one.theta for one in placed])

@@ -123,7 +123,9 @@ class Placed(NamedTuple):
 
 
 @compiled
-def forward(w: Array, z: Array, shift: Array, between: Array, known: Known) -> Placed:
+def forward(
+    w: Array, z: Array, shift: Array, *, between: Array, known: Known
+) -> Placed:
     """Return coefficients and parameters, see :class:`Placement`."""
     patients, v = z.shape
     told, value = _told(between, known)
@@ -166,7 +168,7 @@ def _told(between: Array, known: Known) -> tuple[Told, float]:
     counts, whole, side = np.zeros(groups), np.empty((v, v)), np.empty(v)
     for i in range(patients):
         d = known.which[i]
-        size += inverse_root(known.precision[i], between, whole, roots[i])
+        size += inverse_root(known.precision[i], between, root=whole, inverse=roots[i])
         times_lower(roots[i], known.pull[i], pulled[i])
         times_upper(roots[i], pulled[i], side)
         pulls[d] += side
@@ -192,7 +194,7 @@ def _population(between: Array, known: Known, told: Told) -> tuple[Array, Array,
         times(across, side, more)
         right += more
     root, centre = np.zeros((q, q)), np.empty(q)
-    size = inverse_root(total, np.zeros((q, q)), np.empty((q, q)), root)
+    size = inverse_root(total, np.zeros((q, q)), root=np.empty((q, q)), inverse=root)
     times_lower(root, right, more)
     times_upper(root, more, centre)
     return centre, root, size
@@ -200,7 +202,7 @@ def _population(between: Array, known: Known, told: Told) -> tuple[Array, Array,
 
 @compiled
 def backward(
-    score: Array, placed: Placed, w: Array, z: Array, between: Array, known: Known
+    score: Array, placed: Placed, *, w: Array, z: Array, between: Array, known: Known
 ) -> tuple[Array, Array, Array, Array]:
     """Return slopes by w, z, what is expected and ``between``."""
     by_z, by_shift, moved = _by_patients(score, placed, between, known)
@@ -251,7 +253,7 @@ def _by_total(w: Array, by_w: Array, by_right: Array, placed: Placed) -> Array:
     q = w.size
     inner, slope = np.empty((q, q)), np.zeros((q, q))
     slope_of_root(w, by_w, inner)
-    add_between(placed.root, inner, np.empty((q, q)), slope)
+    add_between(placed.root, inner, half=np.empty((q, q)), out=slope)
     mirror(slope)
     for a in range(q):
         for b in range(q):
@@ -318,6 +320,6 @@ def _by_roots(
                 inner[a, b] -= 0.5 * (turned[a] * pulled[b] + turned[b] * pulled[a])
                 for c in range(b + 1):
                     inner[a, b] += row[c] * root[b, c]
-        add_between(root, inner, half, total)
+        add_between(root, inner, half=half, out=total)
     mirror(total)
     by_between += total

@@ -47,8 +47,8 @@ class Placement:
     >>> from cellpk.fit.population.structure import Structure
     >>> one, plain = np.ones((1, 1)), Structure.without_covariates(("rate",), 1)
     >>> white = Whitening(5 * one, 3 * one[None], np.array([True]))
-    >>> made = Placement.of(white, plain, np.zeros(1), np.ones(1))
-    >>> found = made.forward(np.zeros(1), 2 * one, 0 * one, one)
+    >>> made = Placement.of(white, plain, centre=np.zeros(1), sd=np.ones(1))
+    >>> found = made.forward(np.zeros(1), 2 * one, 0 * one, between=one)
     >>> found.beta                           # P inv(A) b / (1 + P inv(A) H)
     array([0.71428571])
     >>> found.theta                          # (5 + 0.7143)/4 + 2/2
@@ -59,7 +59,7 @@ class Placement:
 
     @classmethod
     def of(
-        cls, whitening: Whitening, structure: Structure, centre: Array, sd: Array
+        cls, whitening: Whitening, structure: Structure, *, centre: Array, sd: Array
     ) -> "Placement":
         """Return the way to coefficients with a normal prior.
 
@@ -85,7 +85,7 @@ class Placement:
             )
         )
 
-    def forward(self, w: Array, z: Array, shift: Array, between: Array) -> Placed:
+    def forward(self, w: Array, z: Array, shift: Array, *, between: Array) -> Placed:
         """Return coefficients and parameters.
 
         Parameters
@@ -99,7 +99,7 @@ class Placement:
         between : ndarray, shape (v, v)
             Inverse of the covariance between patients.
         """
-        return forward(w, z, shift, between, self.known)
+        return forward(w, z, shift, between=between, known=self.known)
 
     def backward(
         self, score: Array, placed: Placed, *, w: Array, z: Array, between: Array
@@ -123,4 +123,4 @@ class Placement:
         by_between : ndarray, shape (v, v)
             Symmetric: what a symmetric change adds is the sum of its product with this.
         """
-        return backward(score, placed, w, z, between, self.known)
+        return backward(score, placed, w=w, z=z, between=between, known=self.known)
