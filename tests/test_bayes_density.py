@@ -179,7 +179,8 @@ def test_the_quick_way_equals_the_general_one(data):
     slow = replace(density.evaluation, samples=general(data, density.evaluation.errors))
     other = replace(density, evaluation=slow)
     for odds in (-np.inf, -1.0):
-        both = (one(**place | {"log_odds": odds}) for one in (density, other))
+        here = place | {"log_odds": odds}
+        both = (one(**here) for one in (density, other))
         for quick, slowly in zip(*both, strict=True):
             assert quick == pytest.approx(slowly, rel=1e-8, abs=1e-8)
 

@@ -65,15 +65,14 @@ def around(outer: Array, inner: Array) -> Array:
 
 
 @compiled
-def inverse_root(one: Array, other: Array, *, root: Array, inverse: Array) -> float:
-    """Fill in the Cholesky factor of a sum and its inverse, and return its log size.
+def inverse_root(one: Array, other: Array, inverse: Array) -> float:
+    """Fill in the inverse of the Cholesky factor of a sum, and return its log size.
 
-    Both are lower triangles: what is above their diagonals is left as it is. The log
-    size is that of the determinant of the inverse; not a number where the sum is not
-    positive definite.
+    What is above its diagonal is left as it is. The log size is that of its
+    determinant: not a number where the sum is not positive definite.
     """
     v = one.shape[0]
-    size = 1.0
+    root, size = np.empty((v, v)), 1.0
     for a in range(v):
         for b in range(a + 1):
             total = one[a, b] + other[a, b]
@@ -102,14 +101,14 @@ def add_squared(lower: Array, out: Array) -> None:
 
 
 @compiled
-def add_between(lower: Array, inner: Array, *, half: Array, out: Array) -> None:
+def add_between(lower: Array, inner: Array, out: Array) -> None:
     """Add ``lower' inner lower``, with inner symmetric, below the diagonal and on it.
 
-    Only the lower triangle of ``inner`` is read. ``half`` is room to work in.
+    Only the lower triangle of ``inner`` is read.
     """
     v = lower.shape[0]
+    half = np.zeros((v, v))
     for a in range(v):
-        half[a] = 0.0
         for c in range(v):
             weight = inner[a, c] if a > c else inner[c, a]
             for b in range(c + 1):

@@ -165,10 +165,10 @@ def _told(between: Array, known: Known) -> tuple[Told, float]:
     groups, size = len(known.designs), 0.0
     roots, pulled = np.zeros((patients, v, v)), np.empty((patients, v))
     inverses, pulls = np.zeros((groups, v, v)), np.zeros((groups, v))
-    counts, whole, side = np.zeros(groups), np.empty((v, v)), np.empty(v)
+    counts, side = np.zeros(groups), np.empty(v)
     for i in range(patients):
         d = known.which[i]
-        size += inverse_root(known.precision[i], between, root=whole, inverse=roots[i])
+        size += inverse_root(known.precision[i], between, roots[i])
         times_lower(roots[i], known.pull[i], pulled[i])
         times_upper(roots[i], pulled[i], side)
         pulls[d] += side
@@ -194,7 +194,7 @@ def _population(between: Array, known: Known, told: Told) -> tuple[Array, Array,
         times(across, side, more)
         right += more
     root, centre = np.zeros((q, q)), np.empty(q)
-    size = inverse_root(total, np.zeros((q, q)), root=np.empty((q, q)), inverse=root)
+    size = inverse_root(total, np.zeros((q, q)), root)
     times_lower(root, right, more)
     times_upper(root, more, centre)
     return centre, root, size
@@ -253,7 +253,7 @@ def _by_total(w: Array, by_w: Array, by_right: Array, placed: Placed) -> Array:
     q = w.size
     inner, slope = np.empty((q, q)), np.zeros((q, q))
     slope_of_root(w, by_w, inner)
-    add_between(placed.root, inner, half=np.empty((q, q)), out=slope)
+    add_between(placed.root, inner, slope)
     mirror(slope)
     for a in range(q):
         for b in range(q):
@@ -305,7 +305,7 @@ def _by_roots(
     It is ``inv(R') inner inv(R)``, with inner from z and from what she tells.
     """
     patients, v = z.shape
-    inner, half, turned = np.empty((v, v)), np.empty((v, v)), np.empty(v)
+    inner, turned = np.empty((v, v)), np.empty(v)
     total, row = np.zeros((v, v)), np.empty(v)
     for i in range(patients):
         root, pulled = placed.told.roots[i], placed.told.pulled[i]
@@ -320,6 +320,6 @@ def _by_roots(
                 inner[a, b] -= 0.5 * (turned[a] * pulled[b] + turned[b] * pulled[a])
                 for c in range(b + 1):
                     inner[a, b] += row[c] * root[b, c]
-        add_between(root, inner, half=half, out=total)
+        add_between(root, inner, total)
     mirror(total)
     by_between += total
