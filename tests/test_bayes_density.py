@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def _case(data, held=(), errors=None, seed=1):
         Placement.of(white, structure, centre=centre, sd=np.full(q, 0.3)),
         Evaluation.of(data, errors),
     )
-    place = {
+    place: dict[str, Any] = {
         "w": 0.5 * rng.normal(size=q),
         "z": 0.5 * rng.normal(size=(patients, number)),
         "shift": 0.1 * rng.normal(size=(patients, size)),
