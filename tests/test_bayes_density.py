@@ -38,7 +38,9 @@ def _structure(model, patients, held=()):
     return Structure(model.free, design, names, spread)
 
 
-def _case(data, held=(), errors=None, seed=1):
+def _case(
+    data, held=(), errors=None, seed=1
+) -> tuple[Density, dict[str, Any], Structure]:
     """A density of no particular shape, and a place at which to look."""
     rng, model = np.random.default_rng(seed), data.model
     structure = _structure(model, len(data.patients), held)
@@ -135,7 +137,7 @@ def test_normal_observations_leave_standard_normal_numbers(data):
     assert structure.design.shape == (18, 6, 8)
 
 
-def _check_slopes(density, place, *, each=12, rel=2e-4):
+def _check_slopes(density: Density, place: dict[str, Any], *, each=12, rel=2e-4):
     found = density(**place)
     assert np.isfinite(found.value)
     rng = np.random.default_rng(5)
@@ -148,7 +150,8 @@ def _check_slopes(density, place, *, each=12, rel=2e-4):
             step.flat[i] = 1e-5
             if name == "between":
                 step = step + step.T
-            ends = [density(**place | {name: value + k * step}) for k in (1, -1)]
+            moved: list[dict[str, Any]] = [{name: value + k * step} for k in (1, -1)]
+            ends = [density(**(place | one)) for one in moved]
             numeric = (ends[0].value - ends[1].value) / 2e-5
             expected = (np.asarray(slope) * step).sum() / 1e-5
             assert numeric == pytest.approx(expected, rel=rel, abs=rel), name
@@ -158,7 +161,8 @@ def _check_slopes(density, place, *, each=12, rel=2e-4):
 @pytest.mark.parametrize("held", [(), (2, 5)])
 def test_slopes_equal_differences(data, odds, held):
     density, place, _ = _case(data, held)
-    _check_slopes(density, place | {"log_odds": odds}, each=30)
+    place["log_odds"] = odds
+    _check_slopes(density, place, each=30)
 
 
 def test_slopes_equal_differences_where_some_never_expand():
@@ -166,7 +170,8 @@ def test_slopes_equal_differences_where_some_never_expand():
     data = fit_data(STEIN, study)
     assert data.all_below.any()
     density, place, _ = _case(data)
-    _check_slopes(density, place | {"log_odds": -1.0})
+    place["log_odds"] = -1.0
+    _check_slopes(density, place)
 
 
 def test_slopes_equal_differences_with_errors_of_another_kind(data):
@@ -180,7 +185,7 @@ def test_the_quick_way_equals_the_general_one(data):
     slow = replace(density.evaluation, samples=general(data, density.evaluation.errors))
     other = replace(density, evaluation=slow)
     for odds in (-np.inf, -1.0):
-        here = place | {"log_odds": odds}
+        here: dict[str, Any] = place | {"log_odds": odds}
         both = (one(**here) for one in (density, other))
         for quick, slowly in zip(*both, strict=True):
             assert quick == pytest.approx(slowly, rel=1e-8, abs=1e-8)
