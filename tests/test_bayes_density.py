@@ -210,6 +210,7 @@ def test_a_place_that_cannot_be_calculated_has_no_density(data):
         {"z": 1e300 * place["z"]},
         {"w": 1e200 * place["w"]},
     ):
-        found = density(**place | change)
+        there: dict[str, Any] = place | change
+        found = density(**there)
         assert found.value == -np.inf
         assert not any(np.any(slope) for slope in found[1:])
