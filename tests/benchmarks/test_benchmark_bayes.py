@@ -19,26 +19,25 @@ def test_the_plain_model_is_the_same():
     rng = np.random.default_rng(1)
     found, expected = [], []
     for _ in range(4):
-        location = numbers.centre + 0.2 * rng.normal(size=6)
         spread = 0.5 * numbers.spread * np.exp(0.2 * rng.normal(size=6))
         error = np.array([0.5 * np.exp(0.2 * rng.normal())])
-        between = np.diag(spread**-2)
-        means = np.tile(location, (4, 1))
-        z = rng.normal(size=(4, 6))
-        theta = density.whitening.forward(z, means, between)
-        own = density.evaluation(z, means, between, np.log(error)).value
-        total = density.whitening.precision + between
+        between, nothing = np.diag(spread**-2), np.zeros((4, 6))
+        w, z = rng.normal(size=6), rng.normal(size=(4, 6))
+        placed = density.placement.forward(w, z, nothing, between=between)
+        logs = np.log(error)
+        own = density(w, z, nothing, between=between, error_logs=logs).value
+        total = density.placement.known.precision + between
         own += 0.5 * np.linalg.slogdet(total)[1].sum()  # of parameters, not of z
-        own -= 0.5 * np.square((location - numbers.centre) / numbers.sd).sum()
+        own -= np.linalg.slogdet(placed.root)[1]  # of coefficients, not of w
         own -= 0.5 * np.square(spread / numbers.spread).sum()
         own -= 0.5 * np.square(error / numbers.error).sum()
         own += np.log(spread).sum() + np.log(error).sum()  # log scales
         found.append(own)
         given = {
-            "location": location,
+            "location": placed.beta,
             "spread_log__": np.log(spread),
             "error_log__": np.log(error),
-            "z": (theta - location) / spread,
+            "z": (placed.theta - placed.beta) / spread,
         }
         expected.append(value(given))
     assert np.diff(found) == pytest.approx(np.diff(expected), rel=1e-6)

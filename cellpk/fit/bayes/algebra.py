@@ -1,8 +1,7 @@
-"""Patients' parameters from standard normal numbers, and slopes back, in plain loops.
+"""Products and roots of small matrices in plain loops, for loops over patients.
 
-No model is called here, so that it is compiled once a machine, for all models; numba
-keeps it beside this file. The formulas are those of
-:class:`~cellpk.fit.bayes.whitening.Whitening`; v parameters vary between N patients.
+These are too small for a call of BLAS. No model is called here, so that it is compiled
+once a machine, for all models; numba keeps it beside this file.
 """
 
 import math
@@ -17,168 +16,127 @@ compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 @compiled
-def forward(
-    z: Array, mean: Array, between: Array, *, pull: Array, precision: Array
-) -> tuple[Array, Array, Array, Array]:
-    """Return parameters for standard normal numbers.
-
-    Parameters
-    ----------
-    z, mean, pull : ndarray, shape (N, v)
-        Standard normal numbers, what is expected of each patient, and the pull of her
-        samples.
-    between : ndarray, shape (v, v)
-        Inverse of the covariance between patients.
-    precision : ndarray, shape (N, v, v)
-        Of what the samples say.
-
-    Returns
-    -------
-    theta : ndarray, shape (N, v)
-        Not a number where ``precision + between`` is not positive definite.
-    centre : ndarray, shape (N, v)
-        Theta where z is 0.
-    turned : ndarray, shape (N, v, v)
-        Inverse of the lower Cholesky factor R of ``precision + between``.
-    value : ndarray, shape (N,)
-        Log of the determinant of ``inv(R)``, less half the square of the distance from
-        what is expected.
-
-    Examples
-    --------
-    >>> one = np.ones((1, 1))
-    >>> found = forward(2 * one, one, one, pull=5 * one, precision=3 * one[None])
-    >>> found[0], found[1], found[2][0]                    # (5 + 1)/4 + 2/2
-    (array([[2.5]]), array([[1.5]]), array([[0.5]]))
-    """
-    patients, v = z.shape
-    theta, centre = np.empty((patients, v)), np.empty((patients, v))
-    turned, value = np.zeros((patients, v, v)), np.empty(patients)
-    right, middle = np.empty(v), np.empty(v)
-    for i in range(patients):
-        log_size = inverse_root(precision[i], between, turned[i])
-        _times(between, mean[i], right)
-        right += pull[i]
-        _times_lower(turned[i], right, middle)
-        _times_upper(turned[i], middle, centre[i])
-        _times_upper(turned[i], z[i], theta[i])
-        theta[i] += centre[i]
-        away = theta[i] - mean[i]
-        _times(between, away, right)
-        value[i] = log_size
-        for a in range(v):
-            value[i] -= 0.5 * away[a] * right[a]
-    return theta, centre, turned, value
-
-
-@compiled
-def _times(matrix: Array, x: Array, out: Array) -> None:
-    """Fill in a matrix times a vector: these are too small for a call of BLAS."""
-    for a in range(x.size):
-        out[a] = 0.0
+def times(matrix: Array, x: Array, out: Array) -> None:
+    """Fill in a matrix times a vector."""
+    for a in range(matrix.shape[0]):
+        total = 0.0
         for b in range(x.size):
-            out[a] += matrix[a, b] * x[b]
+            total += matrix[a, b] * x[b]
+        out[a] = total
 
 
 @compiled
-def _times_lower(turned: Array, x: Array, out: Array) -> None:
+def times_transposed(matrix: Array, x: Array, out: Array) -> None:
+    """Fill in the transpose of a matrix times a vector."""
+    out[:] = 0.0
+    for a in range(x.size):
+        for b in range(out.size):
+            out[b] += matrix[a, b] * x[a]
+
+
+@compiled
+def times_lower(lower: Array, x: Array, out: Array) -> None:
     """Fill in a lower triangle times a vector."""
     for a in range(x.size):
-        out[a] = 0.0
+        total = 0.0
         for b in range(a + 1):
-            out[a] += turned[a, b] * x[b]
+            total += lower[a, b] * x[b]
+        out[a] = total
 
 
 @compiled
-def _times_upper(turned: Array, x: Array, out: Array) -> None:
+def times_upper(lower: Array, x: Array, out: Array) -> None:
     """Fill in the transpose of a lower triangle times a vector."""
     for a in range(x.size):
         out[a] = 0.0
-        for b in range(a, x.size):
-            out[a] += turned[b, a] * x[b]
+        for b in range(a + 1):
+            out[b] += lower[a, b] * x[a]
 
 
 @compiled
-def inverse_root(one: Array, other: Array, turned: Array) -> float:
-    """Fill in the inverse of the Cholesky factor of a sum, and return its log size."""
+def around(outer: Array, inner: Array) -> Array:
+    """Return ``outer inner outer'``."""
+    rows, size = outer.shape
+    half, whole = np.empty(size), np.empty((rows, rows))
+    for a in range(rows):
+        times_transposed(inner, outer[a], half)
+        times(outer, half, whole[a])
+    return whole
+
+
+@compiled
+def inverse_root(one: Array, other: Array, inverse: Array) -> float:
+    """Fill in the inverse of the Cholesky factor of a sum, and return its log size.
+
+    What is above its diagonal is left as it is. The log size is that of its
+    determinant: not a number where the sum is not positive definite.
+    """
     v = one.shape[0]
-    root, log_size = np.empty((v, v)), 0.0
+    root, size = np.empty((v, v)), 1.0
     for a in range(v):
         for b in range(a + 1):
             total = one[a, b] + other[a, b]
             for c in range(b):
                 total -= root[a, c] * root[b, c]
             if a == b:
-                turned[a, a] = 1.0 / math.sqrt(total)
-                log_size += math.log(turned[a, a])
-            root[a, b] = total * turned[b, b]
+                inverse[a, a] = 1.0 / math.sqrt(total)
+                size *= inverse[a, a]
+            root[a, b] = total * inverse[b, b]
     for b in range(v):
         for a in range(b + 1, v):
             total = 0.0
             for c in range(b, a):
-                total -= root[a, c] * turned[c, b]
-            turned[a, b] = total * turned[a, a]
-    return log_size
+                total -= root[a, c] * inverse[c, b]
+            inverse[a, b] = total * inverse[a, a]
+    return math.log(size)
 
 
 @compiled
-def backward(
-    score: Array,
-    found: tuple[Array, Array, Array, Array],
-    *,
-    z: Array,
-    mean: Array,
-    between: Array,
-) -> tuple[Array, Array, Array]:
-    """Return slopes of the log likelihood plus the value that :func:`forward` returns.
+def add_squared(lower: Array, out: Array) -> None:
+    """Add ``lower' lower`` below the diagonal and on it."""
+    for c in range(lower.shape[0]):
+        for a in range(c + 1):
+            for b in range(a + 1):
+                out[a, b] += lower[c, a] * lower[c, b]
 
-    The slope by the Cholesky factor is that of Murray I. Differentiation of the
-    Cholesky decomposition. arXiv:1602.07527, 2016, equation 10.
 
-    Parameters
-    ----------
-    score : ndarray, shape (N, v)
-        Slope of each patient's log likelihood by her parameters.
-    found : tuple
-        What :func:`forward` returns.
-    z, mean, between : ndarray
-        As given to it.
+@compiled
+def add_between(lower: Array, inner: Array, out: Array) -> None:
+    """Add ``lower' inner lower``, with inner symmetric, below the diagonal and on it.
 
-    Returns
-    -------
-    by_z, by_mean : ndarray, shape (N, v)
-    by_between : ndarray, shape (v, v)
-        Symmetric: what a symmetric change adds is the sum of its product with this.
+    Only the lower triangle of ``inner`` is read.
     """
-    theta, centre, turned, _ = found
-    patients, v = z.shape
-    by_z, by_mean = np.empty((patients, v)), np.empty((patients, v))
-    by_between = np.zeros((v, v))
-    pressed, u, half = np.empty(v), np.empty(v), np.empty((v, v))
-    for i in range(patients):
-        away = theta[i] - mean[i]
-        _times(between, away, pressed)
-        _times_lower(turned[i], score[i] - pressed, by_z[i])
-        _times_upper(turned[i], by_z[i], u)
-        _times(between, u, by_mean[i])
-        by_mean[i] += pressed
-        _by_root(z[i], by_z[i], turned[i], half)
-        for a in range(v):
-            for b in range(v):
-                total = u[a] * (mean[i, b] - centre[i, b]) - 0.5 * away[a] * away[b]
-                for c in range(a, v):
-                    total += turned[i, c, a] * half[c, b]
-                by_between[a, b] += total
-    return by_z, by_mean, 0.5 * (by_between + by_between.T)
+    v = lower.shape[0]
+    half = np.zeros((v, v))
+    for a in range(v):
+        for c in range(v):
+            weight = inner[a, c] if a > c else inner[c, a]
+            for b in range(c + 1):
+                half[a, b] += weight * lower[c, b]
+    for c in range(v):
+        for a in range(c + 1):
+            for b in range(a + 1):
+                out[a, b] += lower[c, a] * half[c, b]
 
 
 @compiled
-def _by_root(z: Array, by_z: Array, turned: Array, half: Array) -> None:
-    """Fill in the slope by ``precision + between`` through R, less its left factor."""
-    v = z.size
-    for a in range(v):
-        for b in range(v):
-            half[a, b] = -0.5 * turned[a, b]
-            for c in range(b, v):
-                slope = z[a] * by_z[c] if a > c else z[c] * by_z[a]
-                half[a, b] -= 0.5 * slope * turned[c, b]
+def slope_of_root(x: Array, slope: Array, inner: Array) -> None:
+    """Fill in the slope by ``A = R R'`` of what depends on ``inv(R') x``.
+
+    It is ``inv(R') inner inv(R)``; ``slope`` is ``inv(R)`` times the slope by ``inv(R')
+    x``. That of the log determinant of ``inv(R)`` is added. Only the lower triangle of
+    the symmetric ``inner`` is filled in. Murray I. Differentiation of the Cholesky
+    decomposition. arXiv:1602.07527, 2016, equation 10.
+    """
+    for a in range(x.size):
+        for b in range(a):
+            inner[a, b] = -0.5 * x[a] * slope[b]
+        inner[a, a] = -0.5 * (x[a] * slope[a] + 1.0)
+
+
+@compiled
+def mirror(matrix: Array) -> None:
+    """Copy what is below the diagonal to above it."""
+    for a in range(matrix.shape[0]):
+        for b in range(a):
+            matrix[b, a] = matrix[a, b]

@@ -1,15 +1,14 @@
 """The log density that is sampled, of population and patients, with its slopes."""
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cellpk.fit.bayes.evaluation import Evaluation
-from cellpk.fit.bayes.location import Location
-from cellpk.fit.bayes.whitening import Whitening
-from cellpk.fit.population.structure import Structure
+from cellpk.fit.bayes.placement import Placement
 
 Array = NDArray[np.float64]
 
@@ -50,27 +49,19 @@ class Density:
 
     Parameters
     ----------
+    placement : Placement
+        From numbers to coefficients and patients' parameters.
     evaluation : Evaluation
-        Of the patients, given what is expected of them.
-    location : Location
-        From numbers to the coefficients.
-    structure : Structure
-        From these to what is expected of each patient.
+        Of the samples, given these.
 
     Examples
     --------
     >>> sorted(Density.__annotations__)
-    ['evaluation', 'location', 'structure']
+    ['evaluation', 'placement']
     """
 
+    placement: Placement
     evaluation: Evaluation
-    location: Location
-    structure: Structure
-
-    @property
-    def whitening(self) -> Whitening:
-        """From numbers to the patients' parameters."""
-        return self.evaluation.whitening
 
     def __call__(
         self,
@@ -99,28 +90,26 @@ class Density:
         log_odds : float
             That a patient never expands; minus infinity where there is no such class.
         """
-        placed, design = self.location.forward(w, between), self.structure.design
-        mean = design @ placed.beta + shift
-        found = self.evaluation(z, mean, between, error_logs, log_odds=log_odds)
-        prior, by_prior = self.location.prior(placed.beta)
-        value = found.value + prior + placed.log_size
-        if not np.isfinite(value):
-            return self._nothing(found.by_mean, w, z, between, error_logs)
-        by_beta = np.tensordot(found.by_mean, design, 2) + by_prior
-        by_w, by_sum = self.location.backward(by_beta, w, placed)
-        return Gradient(
-            value,
-            by_w,
-            found.by_z,
-            found.by_mean,
-            found.by_between + by_sum,
-            found.by_errors,
-            found.by_log_odds,
+        placed = self.placement.forward(w, z, shift, between=between)
+        given = (w, z, placed.theta, between, error_logs)
+        if not isfinite(placed.value):
+            return _nothing(given)
+        found = self.evaluation(placed.theta, error_logs, log_odds=log_odds)
+        value = found.value + placed.value
+        if not isfinite(value):
+            return _nothing(given)
+        by_w, by_z, by_shift, by_between = self.placement.backward(
+            found.score, placed, w=w, z=z, between=between
         )
+        # What is not a number in any other slope reaches that by P, too.
+        whole = by_between.sum() + found.by_errors.sum() + found.by_log_odds
+        if not isfinite(whole):
+            return _nothing(given)
+        by_rest = (found.by_errors, found.by_log_odds)
+        return Gradient(value, by_w, by_z, by_shift, by_between, *by_rest)
 
-    def _nothing(
-        self, by_mean: Array, w: Array, z: Array, between: Array, errors: Array
-    ) -> Gradient:
-        by_w, by_z, by_shift = np.zeros_like(w), np.zeros_like(z), 0 * by_mean
-        by_between, by_errors = np.zeros_like(between), np.zeros_like(errors)
-        return Gradient(-np.inf, by_w, by_z, by_shift, by_between, by_errors, 0.0)
+
+def _nothing(given: tuple[Array, ...]) -> Gradient:
+    """Return what stands for a place where something cannot be calculated."""
+    w, z, shift, between, errors = (np.zeros(x.shape) for x in given)
+    return Gradient(-np.inf, w, z, shift, between, errors, 0.0)

@@ -1,22 +1,20 @@
-"""The log density of all patients' numbers and samples, and its slopes, in one go."""
+"""The log likelihood of all patients' samples, and its slopes, in one go."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import exp
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cellpk.fit.bayes.algebra import backward, forward
-from cellpk.fit.bayes.lognormal import lognormal
-from cellpk.fit.bayes.whitening import Whitening
+from cellpk.fit.bayes.lognormal import SCALES, lognormal, natural
 from cellpk.fit.data import FitData
 from cellpk.fit.population.joint import JointErrors
 from cellpk.fit.series import Series
 from cellpk.model.compile.kernel import ClosedKernel, observed_number
 from cellpk.model.compile.vectors import read_patients
 from cellpk.model.model import Model
-from cellpk.model.parameters import SCALES
 
 Array = NDArray[np.float64]
 Samples = Callable[[Array, Array], tuple[Array, Array, Array]]
@@ -24,45 +22,39 @@ Samples = Callable[[Array, Array], tuple[Array, Array, Array]]
 its slopes (N, p) and (N, k)."""
 
 
+LARGEST = 700.0
+"""Log of the largest parameter of an error; its negative is that of the smallest."""
+
+
 class Slopes(NamedTuple):
-    """The log density of all patients and its slopes.
+    """The log likelihood of all patients' samples and its slopes.
 
     Parameters
     ----------
     value : float
-        Minus infinity where something cannot be calculated; all slopes are 0 then.
-    theta : ndarray, shape (N, p)
-        Parameters of the patients.
-    by_z : ndarray, shape (N, v)
-    by_mean : ndarray, shape (N, p)
-    by_between : ndarray, shape (v, v)
-        Symmetric.
+        Minus infinity where something cannot be calculated.
+    score : ndarray, shape (N, p)
+        Slopes by each patient's parameters.
     by_errors : ndarray, shape (k,)
     by_log_odds : float
 
     Examples
     --------
-    >>> Slopes._fields[:3]
-    ('value', 'theta', 'by_z')
+    >>> Slopes._fields[:2]
+    ('value', 'score')
     """
 
     value: float
-    theta: Array
-    by_z: Array
-    by_mean: Array
-    by_between: Array
+    score: Array
     by_errors: Array
     by_log_odds: float
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The log density of standard normal numbers and samples, given the population.
+    """The log likelihood of all patients' samples, given their parameters.
 
-    Of each patient: the log likelihood of her samples, mixed with that of no cells
-    where some never expand, and the log density of her parameters about what is
-    expected of her, times the slope of these by z; without constants and without
-    ``log|P|/2``, which do not depend on the patient.
+    Mixed with that of no cells where some never expand.
 
     Parameters
     ----------
@@ -70,8 +62,6 @@ class Evaluation:
         The samples.
     errors : JointErrors
         Kinds of the residual errors.
-    whitening : Whitening
-        From numbers to parameters.
     samples : callable
         Log likelihood and slopes, as from :func:`general` or :func:`quick`.
 
@@ -81,82 +71,46 @@ class Evaluation:
     >>> from cellpk.fit.data import fit_data
     >>> stein = ck.load_model("stein_2019_tisagenlecleucel")
     >>> data = fit_data(stein, ck.simulate_study(seed=1), assays="qpcr")
-    >>> varies, nothing = np.ones(6, bool), np.zeros((18, 6))
-    >>> plain = Whitening(nothing, np.zeros((18, 6, 6)), varies)    # not centred
-    >>> mean, between = np.tile(stein.typical, (18, 1)), np.diag(stein.spread**-2)
-    >>> density = Evaluation.of(data, JointErrors.of(data), plain)
-    >>> found = density(nothing, mean, between, np.log([0.56]), log_odds=-2.0)
-    >>> found.by_z.shape, found.by_errors.shape
+    >>> likelihood = Evaluation.of(data, JointErrors.of(data))
+    >>> theta = np.tile(stein.typical, (18, 1))
+    >>> found = likelihood(theta, np.log([0.56]), log_odds=-2.0)
+    >>> found.score.shape, found.by_errors.shape
     ((18, 6), (1,))
     """
 
     data: FitData
     errors: JointErrors
-    whitening: Whitening
     samples: Samples
 
     @classmethod
-    def of(
-        cls, data: FitData, errors: JointErrors, whitening: Whitening
-    ) -> "Evaluation":
+    def of(cls, data: FitData, errors: JointErrors) -> "Evaluation":
         """Return the evaluation in the quickest way that the data allow."""
-        samples = quick(data, errors) or general(data, errors)
-        return cls(data, errors, whitening, samples)
+        return cls(data, errors, quick(data, errors) or general(data, errors))
 
     def __call__(
-        self,
-        z: Array,
-        mean: Array,
-        between: Array,
-        error_logs: Array,
-        *,
-        log_odds: float = -np.inf,
+        self, theta: Array, error_logs: Array, *, log_odds: float = -np.inf
     ) -> Slopes:
-        """Return the log density and its slopes.
+        """Return the log likelihood and its slopes.
 
         Parameters
         ----------
-        z : ndarray, shape (N, v)
-            Standard normal numbers.
-        mean : ndarray, shape (N, p)
-            What is expected of each patient.
-        between : ndarray, shape (v, v)
-            Inverse of the covariance between patients.
+        theta : ndarray, shape (N, p)
+            The parameters.
         error_logs : ndarray, shape (k,)
             Logs of the parameters of the errors.
         log_odds : float
             That a patient never expands; minus infinity where there is no such class.
         """
-        varies = self.whitening.varies
-        own = np.ascontiguousarray(mean[:, varies])
-        one = self.whitening
-        made = forward(z, own, between, pull=one.pull, precision=one.precision)
-        theta = mean.copy()
-        theta[:, varies] = made[0]
-        if not (np.isfinite(made[3].sum()) and _possible(error_logs)):
-            return self._nothing(theta, z)
+        if not _possible(error_logs):
+            return Slopes(-np.inf, np.zeros(theta.shape), 0.0 * error_logs, 0.0)
         value, score, by_error = self.samples(theta, error_logs)
         by_odds = 0.0
         if log_odds > -np.inf:
             share, value, never = self._mixed(value, error_logs, log_odds)
             score = share[:, None] * score
             by_error = share[:, None] * by_error + never
-            by_odds = float((1 - share).sum() - len(z) / (1 + np.exp(-log_odds)))
-        by_z, by_own, by_between = backward(
-            np.ascontiguousarray(score[:, varies]), made, z=z, mean=own, between=between
-        )
-        score[:, varies] = by_own
-        found = Slopes(
-            float(value.sum() + made[3].sum()),
-            theta,
-            by_z,
-            score,
-            by_between,
-            by_error.sum(0),
-            by_odds,
-        )
-        total = sum(float(np.sum(x)) for x in (found.value, *found[2:]))
-        return found if np.isfinite(total) else self._nothing(theta, z)
+            by_odds = float((1 - share).sum() - len(theta) / (1 + np.exp(-log_odds)))
+        return Slopes(float(value.sum()), score, by_error.sum(0), by_odds)
 
     def _mixed(
         self, value: Array, error_logs: Array, log_odds: float
@@ -185,25 +139,10 @@ class Evaluation:
             share = np.exp(expanded - whole)
         return share, whole, never
 
-    def _nothing(self, theta: Array, z: Array) -> Slopes:
-        """Return what stands for a place where nothing can be calculated."""
-        size = z.shape[1]
-        return Slopes(
-            -np.inf,
-            theta,
-            np.zeros(z.shape),
-            np.zeros(theta.shape),
-            np.zeros((size, size)),
-            np.zeros(self.errors.logs.size),
-            0.0,
-        )
-
 
 def _possible(error_logs: Array) -> bool:
     """Whether the parameters of the errors are positive numbers."""
-    with np.errstate(over="ignore"):
-        values = np.exp(error_logs)
-    return bool((np.isfinite(values) & (values > 0)).all())
+    return all(abs(x) < LARGEST for x in error_logs.tolist())
 
 
 def general(data: FitData, errors: JointErrors) -> Samples:
@@ -247,28 +186,26 @@ def quick(data: FitData, errors: JointErrors) -> Samples | None:
     between = any("between" in one.said.parts for one in data.series)
     if between or not (normal and isinstance(kernel, ClosedKernel)):
         return None
-    known, scales = _natural(data), _scales(data.model)
-    assays = [_Assay.of(data.model, one) for one in data.series]
-    columns = [list(data.model.parameters).index(name) for name in data.model.free]
+    names = list(data.model.parameters)
+    columns = np.array([names.index(name) for name in data.model.free])
+    scales = [data.model.parameters[name].scale for name in data.model.free]
+    kinds = np.array([SCALES.index(scale) for scale in scales])
+    known, assays = _known(data), [_Assay.of(data.model, one) for one in data.series]
     gradients = kernel.module.gradients
 
     def samples(theta: Array, error_logs: Array) -> tuple[Array, Array, Array]:
-        natural, stretch = np.empty_like(theta), np.ones_like(theta)
-        with np.errstate(over="ignore"):
-            for scale, which in scales:
-                natural[:, which] = here = SCALES[scale].back(theta[:, which])
-                stretch[:, which] = SCALES[scale].slope(here)
-        values = known.copy()
-        values[:, columns] = natural
-        value, score = np.zeros(len(theta)), np.zeros_like(theta)
-        by_error = np.empty((len(theta), len(assays)))
-        for k, one in enumerate(assays):
+        values, stretch = natural(theta, kinds, columns=columns, known=known)
+        found = []
+        for one, log in zip(assays, error_logs.tolist(), strict=True):
             level = np.empty(one.times.shape)
             slopes = np.empty((*level.shape, theta.shape[1]))
             gradients(one.number, values, one.times, level, slopes)
-            sd = float(np.exp(error_logs[k]))
-            found = lognormal(level, slopes, low=one.low, high=one.high, sd=sd)
-            value, score, by_error[:, k] = value + found[0], score + found[1], found[2]
+            ends = {"low": one.low, "high": one.high}
+            found.append(lognormal(level, slopes, **ends, sd=exp(log)))
+        value, score, _ = found[0]
+        for other in found[1:]:
+            value, score = value + other[0], score + other[1]
+        by_error = np.stack([each[2] for each in found], -1)
         return value, score * stretch, by_error
 
     return samples
@@ -289,7 +226,7 @@ class _Assay(NamedTuple):
         return cls(observed_number(model, one.observed), times, low, high)
 
 
-def _natural(data: FitData) -> Array:
+def _known(data: FitData) -> Array:
     """Return natural values as the kernel takes them, free parameters being typical."""
     rows = []
     for group in data.groups:
@@ -300,11 +237,3 @@ def _natural(data: FitData) -> Array:
     for which, values in rows:
         known[which] = values
     return known
-
-
-def _scales(model: Model) -> list[tuple[str, NDArray[np.intp]]]:
-    """Return the places of the free parameters on each scale that is in use."""
-    names = np.array([model.parameters[name].scale for name in model.free])
-    return [
-        (scale, np.flatnonzero(names == scale)) for scale in SCALES if scale in names
-    ]

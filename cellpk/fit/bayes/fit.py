@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cellpk.fit.bayes.density import Density
 from cellpk.fit.bayes.evaluation import Evaluation
 from cellpk.fit.bayes.joint_model import blocks, joint_model
-from cellpk.fit.bayes.location import Location
+from cellpk.fit.bayes.placement import Placement
 from cellpk.fit.bayes.prior_choice import Priors
 from cellpk.fit.bayes.prior_draws import prior_draws
 from cellpk.fit.bayes.question import Question, question_of
@@ -211,9 +211,8 @@ def density_of(question: Question, seed: int) -> Density:
     white = whitening(start.importance, start.layout, start.covariance, rng=rng)
     prior = question.priors.numbers
     return Density(
-        Evaluation.of(shape.data, shape.errors, white),
-        Location.of(white, shape.structure, centre=prior.centre, sd=prior.sd),
-        shape.structure,
+        Placement.of(white, shape.structure, centre=prior.centre, sd=prior.sd),
+        Evaluation.of(shape.data, shape.errors),
     )
 
 
@@ -279,14 +278,16 @@ def _finished(question: Question, density: Density, chain: Chain) -> Chain:
     inverse = np.linalg.inv(
         correlation * found["spread"][:, :, None] * found["spread"][:, None, :]
     )
-    placed = zip(chain["w"], inverse, strict=True)
-    found["location"] = np.array([density.location.forward(*x).beta for x in placed])
-    means = np.einsum("ipq,sq->sip", structure.design, found["location"])
+    shift = np.zeros((len(inverse), *structure.design.shape[:2]))
     if structure.lots:
         found["lot_effect"] = chain["lot_z"] * chain["lot_spread"][:, None, :]
-        means = means + structure.lots.shift(found["lot_effect"], means.shape[-1])
-    each = zip(chain["z"], means, inverse, strict=True)
-    theta = np.array([density.whitening.forward(*one) for one in each])
+        shift = structure.lots.shift(found["lot_effect"], shift.shape[-1])
+    placed = [
+        density.placement.forward(w, z, shift[i], between=inverse[i])
+        for i, (w, z) in enumerate(zip(chain["w"], chain["z"], strict=True))
+    ]
+    found["location"] = np.array([one.beta for one in placed])
+    theta = np.array([one.theta for one in placed])
     return found | {"correlation": correlation, "theta": theta}
 
 

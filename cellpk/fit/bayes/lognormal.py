@@ -1,4 +1,4 @@
-"""The likelihood of samples whose log level errs by a normal error, in plain loops.
+"""Samples whose log level errs by a normal error: their likelihood, in plain loops.
 
 What :mod:`cellpk.fit.residual_error` gives for this kind of error, the most frequent
 one; ten times as fast, as a sampler asks for it some hundred thousand times.
@@ -16,6 +16,53 @@ Array = NDArray[np.float64]
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 _SQRT_2 = math.sqrt(2.0)
 _FAR = -30.0
+
+SCALES = ("identity", "log", "logit")
+"""Scales by the number that :func:`natural` takes."""
+
+
+@compiled
+def natural(
+    theta: Array, kinds: NDArray[np.intp], *, columns: NDArray[np.intp], known: Array
+) -> tuple[Array, Array]:
+    """Return natural values of parameters, and their slopes.
+
+    What :data:`cellpk.model.parameters.SCALES` gives, in one call.
+
+    Parameters
+    ----------
+    theta : ndarray, shape (N, p)
+        Parameters on their scales.
+    kinds, columns : ndarray of int, shape (p,)
+        The scale of each, and its place among the values.
+    known : ndarray, shape (N, n)
+        The other values.
+
+    Returns
+    -------
+    values : ndarray, shape (N, n)
+    slopes : ndarray, shape (N, p)
+        Of the natural values by the parameters.
+
+    Examples
+    --------
+    >>> kinds, columns = np.array([1, 2]), np.array([2, 0])
+    >>> values, slopes = natural(np.zeros((1, 2)), kinds, columns=columns,
+    ...                          known=np.full((1, 3), 7.0))
+    >>> values, slopes
+    (array([[0.5, 7. , 1. ]]), array([[1.  , 0.25]]))
+    """
+    values, slopes = known.copy(), np.ones_like(theta)
+    for i in range(theta.shape[0]):
+        for k in range(theta.shape[1]):
+            x = theta[i, k]
+            if kinds[k] == 1:
+                x = slopes[i, k] = math.exp(x)
+            elif kinds[k] == 2:
+                x = 1.0 / (1.0 + math.exp(-x))
+                slopes[i, k] = x * (1.0 - x)
+            values[i, columns[k]] = x
+    return values, slopes
 
 
 @compiled

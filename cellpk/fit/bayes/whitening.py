@@ -1,18 +1,13 @@
 """Each patient's parameters as standard normal numbers, whatever the population is.
 
 What the samples of patient i say of her parameters is close to ``exp(b.theta - theta'H
-theta/2)`` up to a factor, with a pull b and a precision H of her own. Where m is
-expected of her and P is the inverse of the covariance between patients, her parameters
-are then normal with precision ``A = H + P`` about ``inv(A) (b + P m)``. With ``A = R
-R'``, R lower,
-
-    theta = inv(A) (b + P m) + inv(R') z
-
-has a z that is standard normal and does not move with the population, so that a sampler
-sees round numbers. Any b and H are exact: they decide how round. H = 0 is the
-parameterisation that is called non-centred, a large H the centred one, in each
-direction of theta by itself: Papaspiliopoulos O, Roberts GO, Skold M. A general
-framework for the parametrization of hierarchical models. Stat Sci 2007;22:59-73.
+theta/2)`` up to a factor, with a pull b and a precision H of her own, which are found
+here. The way from standard normal numbers to parameters that they give is in
+:mod:`cellpk.fit.bayes.placement`: a sampler sees round numbers. Any b and H are exact:
+they decide how round. H = 0 is the parameterisation that is called non-centred, a large
+H the centred one, in each direction of theta by itself: Papaspiliopoulos O, Roberts GO,
+Skold M. A general framework for the parametrization of hierarchical models. Stat Sci
+2007;22:59-73.
 """
 
 from dataclasses import dataclass
@@ -20,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cellpk.fit.bayes.algebra import forward
 from cellpk.fit.population.importance import Importance
 from cellpk.fit.population.layout import Layout
 from cellpk.fit.population.state import State
@@ -50,36 +44,13 @@ class Whitening:
     --------
     >>> one = np.ones((1, 1))
     >>> made = Whitening(5 * one, 3 * one[None], np.array([True, False]))
-    >>> made.forward(2 * one, np.array([[1.0, 7.0]]), one)
-    array([[2.5, 7. ]])
+    >>> made.precision.shape
+    (1, 1, 1)
     """
 
     pull: Array
     precision: Array
     varies: NDArray[np.bool_]
-
-    def forward(self, z: Array, mean: Array, between: Array) -> Array:
-        """Return the parameters of all patients.
-
-        Parameters
-        ----------
-        z : ndarray, shape (N, v)
-            Standard normal numbers.
-        mean : ndarray, shape (N, p)
-            What is expected of each patient.
-        between : ndarray, shape (v, v)
-            Inverse of the covariance between patients.
-
-        Returns
-        -------
-        ndarray, shape (N, p)
-        """
-        theta = mean.copy()
-        own = np.ascontiguousarray(mean[:, self.varies])
-        theta[:, self.varies] = forward(
-            z, own, between, pull=self.pull, precision=self.precision
-        )[0]
-        return theta
 
 
 def whitening(
