@@ -212,6 +212,7 @@ def fit(
 @app.command()
 def calibrate(
     model: Annotated[str, typer.Argument(help="Model, or its file.")],
+    *,
     patients: Annotated[int, typer.Option(help="Of each trial.")] = 6,
     trials: Annotated[int, typer.Option(help="How many are simulated.")] = 100,
     lloq: Annotated[float, typer.Option(help="Limit, in the model's unit.")] = 10.0,

@@ -225,7 +225,33 @@ def bayes_sentences(fit: "BayesFit") -> tuple[str, ...]:
         tune=sampling.tune,
         seed=fit.seed,
     )
-    return said, about, say("bayes_draws", sha256=fit.draws_sha256)
+    draws = say("bayes_draws", sha256=fit.draws_sha256)
+    return said, about, *calibration_sentences(fit.model.name), draws
+
+
+def calibration_sentences(model: str) -> tuple[str, ...]:
+    """Say how hierarchical fits of a model did in simulated trials; nothing if none.
+
+    Parameters
+    ----------
+    model : str
+        Its name.
+
+    Examples
+    --------
+    >>> calibration_sentences("my_model")
+    ()
+    """
+    from cellpk.fit.bayes.calibration import calibrated
+
+    said = []
+    for patients, rows in calibrated(model).groupby("patients"):
+        held = rows.set_index("quantity")["coverage"]
+        about = {name: rows[name].iloc[0] for name in ("cellpk", "date", "trials")}
+        shown = {"area": "auc_0_28 of a patient", "peak": "cmax of a patient"}
+        found = {name: f"{held[row]:.0f}" for name, row in shown.items()}
+        said.append(say("bayes_calibrated", patients=patients, **about, **found))
+    return tuple(said)
 
 
 def odds_sentence(result: "ExposureResponse") -> str:
