@@ -1,0 +1,81 @@
+"""Trials of cells that returning lymphocytes reject: two infusions, with a limit."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+import cellpk as ck
+from cellpk.model.residual import with_residual
+
+DOSE, AGAIN = 1.8e8, 60.0
+DAYS = (1, 4, 7, 9, 11, 14, 17, 21, 28, 61, 64, 67, 69, 71, 74, 77, 84)
+SPREAD = {"rho": 0.1, "t_end": 0.1, "rejection": 0.4, "r_host": 0.3}
+KNOWN = ("alpha", "fb", "beta")
+TRUE = {"r_host": 0.12, "rejection": 1.0}
+ABOUT = {
+    "study": {"id": "REINFUSED", "infusion_day": 0},
+    "assays": {"car": {"unit": "cells", "kinetics": True}},
+    "units": {"host_0": "cells"},
+}
+
+
+def rejection_model():
+    """The model of rejection with a spread between patients and a residual error."""
+    model = ck.load_model("allogeneic_rejection")
+    rows = {
+        name: replace(row, fixed=True) if name in KNOWN else row
+        for name, row in model.parameters.items()
+    }
+    car = with_residual(model.observed["car"], {"car": 0.3}, model=model)
+    observed = {**model.observed, "car": car}
+    made = replace(model, parameters=rows, observed=observed)
+    return made.with_spread(**SPREAD)
+
+
+def rejection_trial(model, *, patients=10, seed=1):
+    """A study of patients whose numbers are in part others than the model's.
+
+    Every other one has chemotherapy again, from day 55 to 60, before cells are given
+    anew on day 60: in those the cells expand again, in the others they do not.
+    """
+    true = model.with_values(**TRUE)
+    rng = np.random.default_rng(seed)
+    host = 3e9 * np.exp(0.5 * rng.standard_normal(patients))
+    again = np.arange(patients) % 2 == 0
+    design = ck.Design(
+        {"car": DAYS}, lloq=1e6, infusions=[(0, DOSE), (AGAIN, DOSE)]
+    )
+    samples, known, infusions = [], [], []
+    for chemo in (True, False):
+        steps = {"infused": {AGAIN: AGAIN}}
+        steps |= {"chemo": {55: 1, 60: 0}} if chemo else {}
+        virtual = true.simulate(
+            patients, design=design, seed=seed, covariates={**steps, "host_0": host}
+        )
+        who = virtual.parameters["patient"][again == chemo]
+        samples.append(virtual.table[virtual.table["patient"].isin(who)])
+        known.append(virtual.parameters[virtual.parameters["patient"].isin(who)])
+    parameters = pd.concat(known).sort_values("patient", ignore_index=True)
+    names = parameters["patient"]
+    study = ck.Study.from_frames(
+        pd.concat(samples, ignore_index=True).drop(columns="true_level"),
+        patients=parameters[["patient", "host_0"]],
+        infusions=pd.DataFrame(
+            [
+                {"patient": name, "time": day, "dose": DOSE, "unit": "cells"}
+                for name in names
+                for day in (0.0, AGAIN)
+            ]
+        ),
+        comedication=pd.DataFrame(
+            {"patient": names[again], "drug": "chemotherapy", "time": 55.0}
+        ).assign(end_time=AGAIN),
+        settings=ABOUT,
+    )
+    return study, parameters
+
+
+def half_full(r_host, host_0, full):
+    """The day on which half of all lymphocytes are back: by Gompertz's formula."""
+    return np.log(np.log(full / host_0) / np.log(2)) / r_host
