@@ -1,17 +1,18 @@
 """Trials of cells that returning lymphocytes reject: two infusions, with a limit."""
 
-from dataclasses import replace
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 import cellpk as ck
-from cellpk.model.residual import with_residual
 
 DOSE, AGAIN = 1.8e8, 60.0
 DAYS = (1, 4, 7, 9, 11, 14, 17, 21, 28, 61, 64, 67, 69, 71, 74, 77, 84)
 SPREAD = {"rho": 0.1, "t_end": 0.1, "rejection": 0.4, "r_host": 0.3}
 KNOWN = ("alpha", "fb", "beta")
+ERROR = 0.3
 TRUE = {"r_host": 0.12, "rejection": 1.0}
 ABOUT = {
     "study": {"id": "REINFUSED", "infusion_day": 0},
@@ -20,17 +21,20 @@ ABOUT = {
 }
 
 
-def rejection_model():
+def rejection_model(folder):
     """The model of rejection with a spread between patients and a residual error."""
-    model = ck.load_model("allogeneic_rejection")
-    rows = {
-        name: replace(row, fixed=True) if name in KNOWN else row
-        for name, row in model.parameters.items()
-    }
-    car = with_residual(model.observed["car"], {"car": 0.3}, model=model)
-    observed = {**model.observed, "car": car}
-    made = replace(model, parameters=rows, observed=observed)
-    return made.with_spread(**SPREAD)
+    path = Path(__file__).parents[1] / "models" / "allogeneic_rejection.toml"
+    text = path.read_text("utf-8")
+    said = {name: f"iiv_sd = {sd}" for name, sd in SPREAD.items()}
+    said |= dict.fromkeys(KNOWN, "fixed = true")
+    for name, own in said.items():
+        line = rf'(?m)^({name} *= .*)iiv = "unpublished"'
+        text = re.sub(line, rf"\1{own}", text)
+    size = f'error = "lognormal", sd = {ERROR}'
+    text = re.sub(r'(?m)^(car *= .*)error = "unpublished"', rf"\1{size}", text)
+    own = folder / "rejection.toml"
+    own.write_text(text, "utf-8")
+    return ck.load_model(own)
 
 
 def rejection_trial(model, *, patients=10, seed=1):
