@@ -8,7 +8,7 @@ import pandas as pd
 
 import cellpk as ck
 
-DOSE, AGAIN = 1.8e8, 60.0
+DOSE, AGAIN, LLOQ = 1.8e8, 60.0, 5e6
 DAYS = (1, 4, 7, 9, 11, 14, 17, 21, 28, 61, 64, 67, 69, 71, 74, 77, 84)
 SPREAD = {"rho": 0.1, "t_end": 0.1, "rejection": 0.4, "r_host": 0.3}
 KNOWN = ("alpha", "fb", "beta")
@@ -37,7 +37,7 @@ def rejection_model(folder):
     return ck.load_model(own)
 
 
-def rejection_trial(model, *, patients=10, seed=1):
+def rejection_trial(model, *, patients=8, seed=3):
     """A study of patients whose numbers are in part others than the model's.
 
     Every other one has chemotherapy again, from day 55 to 60, before cells are given
@@ -47,10 +47,8 @@ def rejection_trial(model, *, patients=10, seed=1):
     rng = np.random.default_rng(seed)
     host = 3e9 * np.exp(0.5 * rng.standard_normal(patients))
     again = np.arange(patients) % 2 == 0
-    design = ck.Design(
-        {"car": DAYS}, lloq=1e6, infusions=[(0, DOSE), (AGAIN, DOSE)]
-    )
-    samples, known, infusions = [], [], []
+    design = ck.Design({"car": DAYS}, lloq=LLOQ, infusions=[(0, DOSE), (AGAIN, DOSE)])
+    samples, known = [], []
     for chemo in (True, False):
         steps = {"infused": {AGAIN: AGAIN}}
         steps |= {"chemo": {55: 1, 60: 0}} if chemo else {}

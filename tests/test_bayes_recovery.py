@@ -33,7 +33,8 @@ def test_when_lymphocytes_reject_the_cells_comes_back(tmp_path):
     low, middle, high = np.quantile(typical, MIDDLE)
     day = half_full(TRUE["r_host"], host, full)
     assert low < day < high
-    assert middle == pytest.approx(day, rel=0.25)
+    assert middle == pytest.approx(day, rel=0.2)
+    assert half_full(model.parameters["r_host"].value, host, full) < low
     prior = fit.drawn("location", "prior")[:, rate].std()
     assert np.log(typical).std() < prior / 3
 
@@ -51,7 +52,7 @@ def test_when_lymphocytes_reject_the_cells_comes_back(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_lots_add_comes_back(tmp_path):
+def test_what_lots_add_comes_back():
     """Two trials of 8 lots: the effects, their order and the spread between them."""
     stein = ck.load_model("stein_2019_tisagenlecleucel")
     sampling, held = Sampling(chains=2, draws=300, tune=300), []
@@ -64,11 +65,11 @@ def test_what_lots_add_comes_back(tmp_path):
         drawn = drawn.squeeze("differing").transpose("all", "lot").to_numpy()
         low, middle, high = np.quantile(drawn, MIDDLE, axis=0)
         held.extend((low < effects) & (effects < high))
-        assert np.corrcoef(middle, effects)[0, 1] > 0.85
+        assert np.corrcoef(middle, effects)[0, 1] > 0.8
         # What all lots share cannot be told from the typical peak: it is left out.
         off = (middle - middle.mean()) - (effects - effects.mean())
         assert np.sqrt(np.mean(off**2)) < 0.35
         low, _, high = np.quantile(fit.drawn("lot_spread")[:, 0], MIDDLE)
         assert low < effects.std() < high
-        assert low > 0.15  # of 0.7; a fit that sees no lots would reach to 0
+        assert low > 0.1  # without a difference between lots it would reach to 0
     assert np.mean(held) >= 0.75
