@@ -253,6 +253,9 @@ def sampled_chains(
         progress(0, 1, "compiling")
     compiled = compiled or compiled_model(question, density)
     compiled.patients.density = density
+    # Only chains in a folder have to say what of: the hash needs a model that a file
+    # can hold.
+    said = f"{question.sha256}-" if sampling.keep else ""
     chains: list[Chain] = []
     for accept in attempts(sampling, len(question.shape.data.patients)):
         sampling = replace(sampling, accept=accept)
@@ -260,7 +263,7 @@ def sampled_chains(
             compiled.sampler,
             sampling,
             seed=seed,
-            question=f"{question.sha256}-{seed}-{sampling.tune}-{sampling.draws}",
+            question=f"{said}{seed}-{sampling.tune}-{sampling.draws}",
             finish=lambda chain: _finished(question, density, chain),
             progress=progress,
         )
