@@ -15,12 +15,18 @@ from cellpk.fit.bayes.prior_choice import Priors
 from cellpk.fit.bayes.prior_draws import prior_draws
 from cellpk.fit.bayes.question import Question, question_of
 from cellpk.fit.bayes.result import BayesFit
-from cellpk.fit.bayes.sampling import Chain, Progress, Sampling, sample_chains
+from cellpk.fit.bayes.sampling import (
+    Chain,
+    Progress,
+    Sampling,
+    sample_chains,
+    sampling_of,
+)
 from cellpk.fit.bayes.start import begin
 from cellpk.fit.bayes.tree import tree_of
 from cellpk.fit.bayes.whitening import whitening
 from cellpk.fit.population.fit import check_seed
-from cellpk.fit.population.spread import Correlations
+from cellpk.fit.population.spread import Correlations, listed
 from cellpk.fit.population.structure import Structure
 from cellpk.model.model import Model
 from cellpk.study.study import Study
@@ -105,9 +111,10 @@ def fit_bayes(
     ('chain', 'draw', 'patient', 'parameter')
     """
     check_seed(seed)
-    sampling = sampling or Sampling()
+    sampling = sampling_of(sampling)
     asked = {"covariates": covariates, "correlations": correlations, "assays": assays}
-    asked |= {"without_spread": list(without_spread), "lots": list(lots)}
+    asked |= {"without_spread": listed("without_spread", without_spread)}
+    asked |= {"lots": listed("lots", lots)}
     question = question_of(model, study, asked=asked, choice=priors)
     if progress is not None:
         progress(0, 1, "searching where to begin")

@@ -63,12 +63,36 @@ class Sampling:
     def __post_init__(self) -> None:
         least = {"chains": 1, "draws": 20, "tune": 50, "cores": 1}
         for name, number in least.items():
-            if getattr(self, name) < number:
-                found = f"{name} = {getattr(self, name)}"
-                raise FitError(found, todo=f"Use {number} or more.")
+            given = getattr(self, name)
+            if not isinstance(given, int | np.integer) or given < number:
+                todo = f"Use a whole number from {number} on."
+                raise FitError(f"{name} = {given!r}", todo=todo)
         if not 0.5 <= self.accept < 1:
             todo = "Use 0.5 to 0.99."
             raise FitError(f"accept = {self.accept}", todo=todo)
+
+
+def sampling_of(given: Sampling | None) -> Sampling:
+    """Return how long is sampled; the usual length where nothing is given.
+
+    Raises
+    ------
+    FitError
+        Where something else is given.
+
+    Examples
+    --------
+    >>> sampling_of(500)
+    Traceback (most recent call last):
+        ...
+    cellpk.errors.FitError: sampling = 500. Give, say, cellpk.Sampling(draws=500).
+    """
+    if given is None:
+        return Sampling()
+    if not isinstance(given, Sampling):
+        todo = "Give, say, cellpk.Sampling(draws=500)."
+        raise FitError(f"sampling = {given!r}", todo=todo)
+    return given
 
 
 def sample_chains(
@@ -192,6 +216,9 @@ def _folder(sampling: Sampling, question: str) -> Path | None:
     if sampling.keep is None:
         return None
     folder = Path(sampling.keep)
+    if folder.exists() and not folder.is_dir():
+        todo = "Give another name: chains are kept in a folder of their own."
+        raise FitError("it is a file", where=str(folder), todo=todo)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / _QUESTION
     if path.exists() and json.loads(path.read_text("utf-8"))["sha256"] != question:
