@@ -41,7 +41,7 @@ def blocks(structure: Structure) -> list[NDArray[np.intp]]:
         np.concatenate([*found, np.zeros(0, int)]), return_counts=True
     )
     if (counts > 1).any():
-        shared = structure.names[varies[members[counts > 1][0]]]
+        shared = structure.names[varies[members[counts.argmax()]]]
         raise FitError(
             f"two groups of correlated parameters share {shared!r}",
             todo="Make them one group: its correlations have one LKJ prior.",

@@ -45,7 +45,7 @@ class Sampling:
     Raises
     ------
     FitError
-        Where a number is not possible.
+        Where a number is not possible, or ``keep`` is a file.
 
     Examples
     --------
@@ -70,6 +70,9 @@ class Sampling:
         if not 0.5 <= self.accept < 1:
             todo = "Use 0.5 to 0.99."
             raise FitError(f"accept = {self.accept}", todo=todo)
+        if self.keep is not None and Path(self.keep).is_file():
+            todo = "Give another name: chains are kept in a folder of their own."
+            raise FitError("it is a file", where=self.keep, todo=todo)
 
 
 def sampling_of(given: Sampling | None) -> Sampling:
@@ -216,9 +219,6 @@ def _folder(sampling: Sampling, question: str) -> Path | None:
     if sampling.keep is None:
         return None
     folder = Path(sampling.keep)
-    if folder.exists() and not folder.is_dir():
-        todo = "Give another name: chains are kept in a folder of their own."
-        raise FitError("it is a file", where=str(folder), todo=todo)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / _QUESTION
     if path.exists() and json.loads(path.read_text("utf-8"))["sha256"] != question:
