@@ -142,7 +142,7 @@ def test_impossible_lengths_are_refused(wrong):
 def test_groups_that_overlap_are_refused():
     study = ck.simulate_study(seed=1)
     pairs = [("cmax", "fb"), ("fb", "beta")]
-    with pytest.raises(ck.FitError, match="share 'fb'.*one group"):
+    with pytest.raises(ck.FitError, match=r"share 'fb'.*one group"):
         ck.fit_bayes(STEIN, study, correlations=pairs)
 
 
@@ -170,7 +170,7 @@ def test_arguments_of_another_kind_are_refused_with_the_right_one(wrong, todo):
 def test_what_is_no_model_or_no_study_is_refused(fit):
     study = ck.simulate_study(seed=1)
     for model, given in ((study, STEIN), (STEIN, study.samples)):
-        with pytest.raises(ck.DataError, match="Give what (load_model|read_study)"):
+        with pytest.raises(ck.DataError, match=r"Give what (load_model|read_study)"):
             fit(model, given)
 
 
