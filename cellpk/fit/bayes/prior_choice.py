@@ -81,7 +81,7 @@ class Priors:
                 todo = f"Give it by parameter: {_EXAMPLES[name]}."
                 raise FitError(f"{name} = {given!r}", todo=todo)
         for name, pair in self._pairs().items():
-            if np.shape(pair) != (2,):
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
                 todo = f"Give two numbers: {_EXAMPLES[name.split()[0]]}."
                 raise FitError(f"{name} = {pair!r}", todo=todo)
         for name, number in self._positive().items():
@@ -89,12 +89,16 @@ class Priors:
                 raise FitError(f"{name} = {number!r}", todo="Give a positive number.")
 
     def _pairs(self) -> dict[str, object]:
-        pairs = {f"typical {n}": pair for n, pair in self.typical.items()}
+        """Return all that has to be two numbers."""
+        pairs: dict[str, object] = {f"typical {n}": x for n, x in self.typical.items()}
         return pairs | {"never": self.never}
 
     def _positive(self) -> dict[str, object]:
         """Return all that has to be a positive number."""
-        positive = {"worth": self.worth, "correlation": self.correlation}
+        positive: dict[str, object] = {
+            "worth": self.worth,
+            "correlation": self.correlation,
+        }
         positive |= {f"spread of {name}": sd for name, sd in self.spread.items()}
         positive |= {f"SD of typical {n}": pair[1] for n, pair in self.typical.items()}
         positive |= {"never": self.never[0], "second of never": self.never[1]}
