@@ -134,7 +134,9 @@ def test_robust_residuals_resist_an_outlier(one_patient):
     assert abs(peaks[2.0] - true) < abs(peaks[None] - true) / 2
 
 
-@pytest.mark.parametrize("wrong", [{"draws": 1}, {"accept": 1.0}, {"chains": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"draws": 1}, {"accept": 1.0}, {"chains": 0}, {"tune": "500"}]
+)
 def test_impossible_lengths_are_refused(wrong):
     with pytest.raises(ck.FitError, match=next(iter(wrong))):
         Sampling(**wrong)
@@ -153,10 +155,10 @@ def test_chains_that_diverge_are_sampled_anew_with_smaller_steps(monkeypatch):
     monkeypatch.setattr(door, "sample_chains", pretend)
     study = STEIN.simulate(50, design=ck.Design([7, 28]), seed=1).study()
     question = door.question_of(STEIN, study)
-    density = SimpleNamespace()
-    compiled = SimpleNamespace(patients=density, sampler=None)
+    begun = SimpleNamespace(density=None)
+    compiled = SimpleNamespace(patients=SimpleNamespace(), sampler=None)
     asked = {"seed": 1, "compiled": compiled}
-    _, used = door.sampled_chains(question, density, Sampling(), **asked)
+    _, used = door.sampled_chains(question, begun, Sampling(), **asked)
     assert tried == [0.8, 0.95, 0.99]
     assert used.accept == 0.99
 
@@ -164,8 +166,36 @@ def test_chains_that_diverge_are_sampled_anew_with_smaller_steps(monkeypatch):
 def test_groups_that_overlap_are_refused():
     study = ck.simulate_study(seed=1)
     pairs = [("cmax", "fb"), ("fb", "beta")]
-    with pytest.raises(ck.FitError, match="one group"):
+    with pytest.raises(ck.FitError, match=r"share 'fb'.*one group"):
         ck.fit_bayes(STEIN, study, correlations=pairs)
+
+
+def test_no_chain_is_kept_in_the_place_of_a_file():
+    with pytest.raises(ck.FitError, match="it is a file"):
+        Sampling(keep=__file__)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "todo"),
+    [
+        ({"priors": "weak"}, r"cellpk.Priors\(kind="),
+        ({"sampling": 500}, r"cellpk.Sampling\(draws=500\)"),
+        ({"covariates": "age"}, r"\{'cmax': \['age'\]\}"),
+        ({"without_spread": "beta"}, r"a list: \['beta'\]"),
+        ({"lots": "cmax"}, r"a list: \['cmax'\]"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused_with_the_right_one(wrong, todo):
+    with pytest.raises(ck.CellpkError, match=todo):
+        ck.fit_bayes(STEIN, ck.simulate_study(seed=1), **wrong)
+
+
+@pytest.mark.parametrize("fit", [ck.fit_bayes, ck.fit_population])
+def test_what_is_no_model_or_no_study_is_refused(fit):
+    study = ck.simulate_study(seed=1)
+    for model, given in ((study, STEIN), (STEIN, study.samples)):
+        with pytest.raises(ck.DataError, match=r"Give what (load_model|read_study)"):
+            fit(model, given)
 
 
 def test_no_chain_runs_on_after_an_error():

@@ -66,10 +66,26 @@ def test_given_by_hand():
     assert _row(priors, "beta", "spread")["median"] == pytest.approx(0.2)
     with pytest.raises(ck.FitError, match=r"'bet'.*beta"):
         _priors(Priors(typical={"bet": (0.01, 0.4)}))
+    with pytest.raises(ck.FitError, match=r"beta = -0.01.*can have"):
+        _priors(Priors(typical={"beta": (-0.01, 0.4)}))
+    with pytest.raises(ck.FitError, match=r"'beta', which has none"):
+        _priors(Priors(spread={"beta": 0.4}), without_spread=["beta"])
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"worth": 0}, {"correlation": -1}, {"tails": float("nan")}]
+    "wrong",
+    [
+        {"worth": 0},
+        {"correlation": -1},
+        {"tails": float("nan")},
+        {"tails": "robust"},
+        {"never": 0.3},
+        {"never": (1, 0)},
+        {"typical": {"beta": 0.01}},
+        {"typical": {"beta": (0.01, 0.0)}},
+        {"typical": [("beta", 0.01, 0.5)]},
+        {"spread": {"beta": (0.1, 0.5)}},
+    ],
 )
 def test_impossible_numbers_are_refused(wrong):
     with pytest.raises(ck.FitError, match=next(iter(wrong))):

@@ -185,6 +185,12 @@ def _chosen(
     assays: str | Sequence[str] | Mapping[str, str] | None,
 ) -> dict[str, str]:
     """Return the model's observed level of each assay to fit."""
+    if not isinstance(model, Model):
+        what, todo = "it is a model that is fitted", "Give what load_model returns."
+        raise DataError(Problem(what, todo, value=type(model).__name__))
+    if not isinstance(study, Study):
+        what, todo = "a model is fitted to a study", "Give what read_study returns."
+        raise DataError(Problem(what, todo, value=type(study).__name__))
     if assays is None or isinstance(assays, str):
         name = assays or study.main_assay
         chosen = {name: model.stand_in(name).name}

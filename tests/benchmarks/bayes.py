@@ -16,7 +16,7 @@ import pandas as pd
 from plain_bayes import plain_model
 
 import cellpk as ck
-from cellpk.fit.bayes.fit import compiled_model, density_of
+from cellpk.fit.bayes.fit import begun_at, compiled_model
 from cellpk.fit.bayes.question import question_of
 from cellpk.fit.bayes.sampling import Sampling, sample_chains
 
@@ -39,13 +39,11 @@ def ours(question, sampling, seed=1):
     from cellpk.fit.bayes.fit import sampled_chains
 
     begin = _clock()
-    density = density_of(question, seed)
+    begun = begun_at(question, seed)
     searched = _clock()
-    compiled = compiled_model(question, density)
+    compiled = compiled_model(question, begun)
     done = _clock()
-    chains, _ = sampled_chains(
-        question, density, sampling, seed=seed, compiled=compiled
-    )
+    chains, _ = sampled_chains(question, begun, sampling, seed=seed, compiled=compiled)
     return _row("cellpk", chains, (begin, searched, done, _clock()))
 
 

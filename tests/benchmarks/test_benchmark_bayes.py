@@ -5,7 +5,7 @@ import pytest
 from bayes import contest, made, ours, plain_nutpie
 from plain_bayes import plain_model
 
-from cellpk.fit.bayes.fit import density_of
+from cellpk.fit.bayes.fit import begun_at
 from cellpk.fit.bayes.sampling import Sampling
 
 
@@ -13,7 +13,7 @@ def test_the_plain_model_is_the_same():
     """Differences of log densities of parameters, by change of variables."""
     question = made(4)
     shape, numbers = question.shape, question.priors.numbers
-    density = density_of(question, 1)
+    density = begun_at(question, 1).density
     plain = plain_model(shape.data, numbers)
     value = plain.compile_logp()
     rng = np.random.default_rng(1)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from cellpk.errors import FitError
 from cellpk.fit.bayes.fit import (
     Compiled,
+    begun_at,
     compiled_model,
-    density_of,
     sampled_chains,
 )
 from cellpk.fit.bayes.prior_choice import Priors
@@ -193,10 +193,10 @@ def calibrate(
             model, patients, design, choice=choice, seed=(seed, trial)
         )
         rejected += again
-        density = density_of(question, seed)
-        compiled = compiled or compiled_model(question, density)
+        begun = begun_at(question, seed)
+        compiled = compiled or compiled_model(question, begun)
         chains, _ = sampled_chains(
-            question, density, sampling, seed=seed + trial, compiled=compiled
+            question, begun, sampling, seed=seed + trial, compiled=compiled
         )
         frames.append(_ranks(question.shape, chains, truth).assign(trial=trial))
     about = {"model": model.name, "patients": patients, "trials": trials}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,14 @@ from cellpk.fit.bayes.sampling import (
     Sampling,
     attempts,
     sample_chains,
+    sampling_of,
 )
 from cellpk.fit.bayes.start import begin
 from cellpk.fit.bayes.tree import tree_of
 from cellpk.fit.bayes.whitening import whitening
 from cellpk.fit.population.fit import check_seed
-from cellpk.fit.population.spread import Correlations
+from cellpk.fit.population.spread import Correlations, listed
+from cellpk.fit.population.state import State
 from cellpk.fit.population.structure import Structure
 from cellpk.model.model import Model
 from cellpk.study.study import Study
@@ -111,15 +113,16 @@ def fit_bayes(
     ('chain', 'draw', 'patient', 'parameter')
     """
     check_seed(seed)
-    sampling = sampling or Sampling()
+    sampling = sampling_of(sampling)
     asked = {"covariates": covariates, "correlations": correlations, "assays": assays}
-    asked |= {"without_spread": list(without_spread), "lots": list(lots)}
+    asked |= {"without_spread": listed("without_spread", without_spread)}
+    asked |= {"lots": listed("lots", lots)}
     question = question_of(model, study, asked=asked, choice=priors)
     if progress is not None:
         progress(0, 1, "searching where to begin")
-    density = density_of(question, seed)
+    begun = begun_at(question, seed)
     chains, sampling = sampled_chains(
-        question, density, sampling, seed=seed, progress=progress
+        question, begun, sampling, seed=seed, progress=progress
     )
     return result_of(question, chains, sampling=sampling, seed=seed)
 
@@ -183,7 +186,39 @@ class Compiled:
     sampler: Any
 
 
-def compiled_model(question: Question, density: Density) -> Compiled:
+class Begun(NamedTuple):
+    """Where sampling begins.
+
+    Parameters
+    ----------
+    density : Density
+        Of all patients, in whitened numbers.
+    state : State
+        The population at the maximum of the penalised likelihood.
+
+    Examples
+    --------
+    >>> Begun._fields
+    ('density', 'state')
+    """
+
+    density: Density
+    state: State
+
+    @property
+    def points(self) -> dict[Any, Any]:
+        """Values of the variables of the sampled model, but for correlations."""
+        state = self.state
+        sd = np.sqrt(np.diag(state.omega))[np.diag(state.omega) > 0]
+        points: dict[Any, Any] = {"spread": sd, "error": np.exp(state.errors.logs)}
+        if state.never:
+            points["never_expanded"] = np.array(state.never)
+        if state.lot_sd.size:
+            points["lot_spread"] = state.lot_sd
+        return points
+
+
+def compiled_model(question: Question, begun: Begun) -> Compiled:
     """Compile the model of a question.
 
     Other samples of as many patients, with the same structure and priors, need no new
@@ -194,31 +229,38 @@ def compiled_model(question: Question, density: Density) -> Compiled:
 
     from cellpk.fit.bayes.operation import Patients
 
-    patients = Patients(density)
+    patients = Patients(begun.density)
     shape = question.shape
     model = joint_model(patients, shape.structure, question.priors, never=shape.never)
     # Strict arithmetic: how functions are inlined, which differs between a fresh and
     # a cached compilation, then cannot change the draws of a seed.
     with config.change_flags(numba__fastmath=False):
-        return Compiled(patients, nutpie.compile_pymc_model(model, backend="numba"))
+        compiled = nutpie.compile_pymc_model(
+            model,
+            backend="numba",
+            initial_points=begun.points,
+            jitter_rvs={model[name] for name in ("w", "z")},
+        )
+    return Compiled(patients, compiled)
 
 
-def density_of(question: Question, seed: int) -> Density:
-    """Return the density of all patients, whitened by what their samples tell."""
+def begun_at(question: Question, seed: int) -> Begun:
+    """Return where sampling begins: patients whitened by what their samples tell."""
     shape = question.shape
     rng = np.random.default_rng([seed, 5])
     start = begin(question.sampled, question.first, question.priors, rng=rng)
     white = whitening(start.importance, start.layout, start.covariance, rng=rng)
     prior = question.priors.numbers
-    return Density(
+    density = Density(
         Placement.of(white, shape.structure, centre=prior.centre, sd=prior.sd),
         Evaluation.of(shape.data, shape.errors),
     )
+    return Begun(density, start.state)
 
 
 def sampled_chains(
     question: Question,
-    density: Density,
+    begun: Begun,
     sampling: Sampling,
     *,
     seed: int,
@@ -231,8 +273,8 @@ def sampled_chains(
     ----------
     question : Question
         What is asked.
-    density : Density
-        Of all patients, in whitened numbers.
+    begun : Begun
+        Where sampling begins.
     sampling : Sampling
         How long.
     seed : int
@@ -251,8 +293,8 @@ def sampled_chains(
     """
     if progress is not None:
         progress(0, 1, "compiling")
-    compiled = compiled or compiled_model(question, density)
-    compiled.patients.density = density
+    compiled = compiled or compiled_model(question, begun)
+    compiled.patients.density = begun.density
     # Only chains in a folder have to say what of: the hash needs a model that a file
     # can hold.
     said = f"{question.sha256}-" if sampling.keep else ""
@@ -264,7 +306,7 @@ def sampled_chains(
             sampling,
             seed=seed,
             question=f"{said}{seed}-{sampling.tune}-{sampling.draws}",
-            finish=lambda chain: _finished(question, density, chain),
+            finish=lambda chain: _finished(question, begun.density, chain),
             progress=progress,
         )
         if not any(chain["diverging"].any() for chain in chains):

@@ -37,10 +37,13 @@ def blocks(structure: Structure) -> list[NDArray[np.intp]]:
         group = np.flatnonzero(row)
         if len(group) > 1 and not any(np.array_equal(group, old) for old in found):
             found.append(group)
-    members = np.concatenate([*found, np.zeros(0, int)])
-    if len(np.unique(members)) < len(members):
+    members, counts = np.unique(
+        np.concatenate([*found, np.zeros(0, int)]), return_counts=True
+    )
+    if (counts > 1).any():
+        shared = structure.names[varies[members[counts.argmax()]]]
         raise FitError(
-            "two groups of correlated parameters share one of them",
+            f"two groups of correlated parameters share {shared!r}",
             todo="Make them one group: its correlations have one LKJ prior.",
         )
     return found

@@ -42,12 +42,14 @@ class Patients(Op):
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         """Work it out."""
         w, z, shift, between, errors, odds = inputs
-        found = self.density(
-            *(w, z, shift),
-            between=between,
-            error_logs=errors,
-            log_odds=float(odds),
-        )
+        # A step too far overflows; its density is 0, and the sampler turns back.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            found = self.density(
+                *(w, z, shift),
+                between=between,
+                error_logs=errors,
+                log_odds=float(odds),
+            )
         for storage, value in zip(output_storage, found, strict=True):
             storage[0] = np.asarray(value, float)
 

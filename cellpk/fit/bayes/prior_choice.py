@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeGuard
+
+import numpy as np
 
 from cellpk.errors import FitError, nearest
 
@@ -13,6 +15,12 @@ KINDS: Mapping[Kind, str] = {
     "weak": "weakly informative, by rule",
 }
 """Kinds of priors, in words."""
+
+_EXAMPLES = {
+    "typical": '{"beta": (0.003, 0.5)}',
+    "spread": '{"beta": 0.5}',
+    "never": "(1, 3)",
+}
 
 
 @dataclass(frozen=True)
@@ -68,12 +76,57 @@ class Priors:
         if self.kind not in KINDS:
             todo = nearest(self.kind, KINDS)
             raise FitError(f"priors of the kind {self.kind!r}", todo=todo)
-        positive = {"worth": self.worth, "correlation": self.correlation}
+        for name, given in (("typical", self.typical), ("spread", self.spread)):
+            if not isinstance(given, Mapping):
+                todo = f"Give it by parameter: {_EXAMPLES[name]}."
+                raise FitError(f"{name} = {given!r}", todo=todo)
+        for name, pair in self._pairs().items():
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                todo = f"Give two numbers: {_EXAMPLES[name.split()[0]]}."
+                raise FitError(f"{name} = {pair!r}", todo=todo)
+        for name, number in self._positive().items():
+            if not _is_number(number) or not 0 < number < np.inf:
+                raise FitError(f"{name} = {number!r}", todo="Give a positive number.")
+
+    def _pairs(self) -> dict[str, object]:
+        """Return all that has to be two numbers."""
+        pairs: dict[str, object] = {f"typical {n}": x for n, x in self.typical.items()}
+        return pairs | {"never": self.never}
+
+    def _positive(self) -> dict[str, object]:
+        """Return all that has to be a positive number."""
+        positive: dict[str, object] = {
+            "worth": self.worth,
+            "correlation": self.correlation,
+        }
         positive |= {f"spread of {name}": sd for name, sd in self.spread.items()}
         positive |= {f"SD of typical {n}": pair[1] for n, pair in self.typical.items()}
-        positive |= {"never": min(self.never)}
-        if self.tails is not None:
-            positive["tails"] = self.tails
-        for name, number in positive.items():
-            if not 0 < number < float("inf"):
-                raise FitError(f"{name} = {number}", todo="Give a positive number.")
+        positive |= {"never": self.never[0], "second of never": self.never[1]}
+        return positive if self.tails is None else positive | {"tails": self.tails}
+
+
+def _is_number(given: object) -> TypeGuard[float]:
+    return isinstance(given, int | float | np.integer | np.floating)
+
+
+def priors_of(given: Priors | None) -> Priors:
+    """Return how priors are made; from the literature where nothing is given.
+
+    Raises
+    ------
+    FitError
+        Where something else is given.
+
+    Examples
+    --------
+    >>> priors_of("weak")
+    Traceback (most recent call last):
+        ...
+    cellpk.errors.FitError: priors = 'weak'. Give, say, cellpk.Priors(kind="weak").
+    """
+    if given is None:
+        return Priors()
+    if not isinstance(given, Priors):
+        todo = 'Give, say, cellpk.Priors(kind="weak").'
+        raise FitError(f"priors = {given!r}", todo=todo)
+    return given

@@ -175,7 +175,7 @@ def prior_numbers(
     >>> print(priors.table["sentence"][1])
     tmax, typical value: log-normal with median 9.3 day, 90 % between 4.98 and 17.4 ...
     """
-    _check_names(data, choice)
+    _check_names(data, structure, choice)
     rows = PriorRows(data, structure, choice)
     typical, effects = rows.typical(), rows.effects()
     spread, errors, lots = rows.spread(), rows.errors(), rows.lots()
@@ -193,8 +193,12 @@ def prior_numbers(
     return PriorNumbers(numbers, pd.DataFrame([row.said for row in [*said, *lots]]))
 
 
-def _check_names(data: FitData, choice: Priors) -> None:
+def _check_names(data: FitData, structure: Structure, choice: Priors) -> None:
     for name in (*choice.typical, *choice.spread):
         if name not in data.model.free:
             todo = nearest(name, data.model.free)
             raise FitError(f"a prior of {name!r}, which is not fitted", todo=todo)
+    for name, varies in zip(structure.names, structure.varies, strict=True):
+        if name in choice.spread and not varies:
+            found = f"a prior of the spread of {name!r}, which has none"
+            raise FitError(found, todo="Leave it out, or out of without_spread.")

@@ -6,12 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cellpk.errors import FitError
 from cellpk.fit.bayes.prior_choice import Priors
 from cellpk.fit.data import FitData
 from cellpk.fit.population.joint import JointErrors
 from cellpk.fit.population.structure import Structure
 from cellpk.fit.prior import Prior, prior_for
-from cellpk.model.parameters import SCALES
+from cellpk.model.parameters import SCALES, Scale
 
 Array = NDArray[np.float64]
 
@@ -31,6 +32,16 @@ ERROR = {"literature": 1.0, "weak": 2.0}
 """Median of the prior of a residual error, in published ones."""
 
 _TAIL = 1.6448536269514722
+
+
+def _centre(name: str, value: float, scale: Scale) -> float:
+    """Return a median that was given by hand, on the scale of its parameter."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        centre = float(scale.forward(value))
+    if not np.isfinite(centre):
+        todo = "Give a median that the parameter can have, in its unit."
+        raise FitError(f"typical {name} = {value!r}", todo=todo)
+    return centre
 
 
 class PriorRow(NamedTuple):
@@ -97,7 +108,7 @@ class PriorRows:
         moved = self.units[name] != row.unit
         if name in self.choice.typical:
             value, sd = self.choice.typical[name]
-            centre, source = float(scale.forward(value)), "Given by hand."
+            centre, source = _centre(name, value, scale), "Given by hand."
         elif self.choice.kind == "weak" or moved:
             sd = max(2 * own, WEAK_TYPICAL * size)
             source = f"{self.sources[name]} Twice the spread between patients wide."

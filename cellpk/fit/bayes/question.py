@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from cellpk.fit.bayes.joint_model import blocks
-from cellpk.fit.bayes.prior_choice import Priors
+from cellpk.fit.bayes.prior_choice import Priors, priors_of
 from cellpk.fit.bayes.prior_numbers import PriorNumbers, prior_numbers
 from cellpk.fit.bayes.tree import Shape
 from cellpk.fit.contents import json_bytes, model_members, study_members
@@ -123,7 +123,7 @@ def question_of(
     >>> question_of(stein, ck.simulate_study(seed=1)).shape.never
     True
     """
-    asked, choice = {**NOTHING, **asked}, choice or Priors()
+    asked, choice = {**NOTHING, **asked}, priors_of(choice)
     sampled, first = prepared(with_tails(model, choice), study, **asked)
     blocks(sampled.structure)
     assert isinstance(sampled.data, JointData)

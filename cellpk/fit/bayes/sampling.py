@@ -55,7 +55,7 @@ class Sampling:
     Raises
     ------
     FitError
-        Where a number is not possible.
+        Where a number is not possible, or ``keep`` is a file.
 
     Examples
     --------
@@ -73,12 +73,39 @@ class Sampling:
     def __post_init__(self) -> None:
         least = {"chains": 1, "draws": 20, "tune": 50, "cores": 1}
         for name, number in least.items():
-            if getattr(self, name) < number:
-                found = f"{name} = {getattr(self, name)}"
-                raise FitError(found, todo=f"Use {number} or more.")
+            given = getattr(self, name)
+            if not isinstance(given, int | np.integer) or given < number:
+                todo = f"Use a whole number from {number} on."
+                raise FitError(f"{name} = {given!r}", todo=todo)
         if self.accept is not None and not 0.5 <= self.accept < 1:
             todo = "Use 0.5 to 0.99."
             raise FitError(f"accept = {self.accept}", todo=todo)
+        if self.keep is not None and Path(self.keep).is_file():
+            todo = "Give another name: chains are kept in a folder of their own."
+            raise FitError("it is a file", where=self.keep, todo=todo)
+
+
+def sampling_of(given: Sampling | None) -> Sampling:
+    """Return how long is sampled; the usual length where nothing is given.
+
+    Raises
+    ------
+    FitError
+        Where something else is given.
+
+    Examples
+    --------
+    >>> sampling_of(500)
+    Traceback (most recent call last):
+        ...
+    cellpk.errors.FitError: sampling = 500. Give, say, cellpk.Sampling(draws=500).
+    """
+    if given is None:
+        return Sampling()
+    if not isinstance(given, Sampling):
+        todo = "Give, say, cellpk.Sampling(draws=500)."
+        raise FitError(f"sampling = {given!r}", todo=todo)
+    return given
 
 
 def attempts(sampling: Sampling, patients: int) -> tuple[float, ...]:

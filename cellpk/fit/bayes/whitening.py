@@ -24,7 +24,11 @@ Array = NDArray[np.float64]
 STATES = 48
 """Populations over which what is said of a patient is averaged."""
 
-_ROUNDS = 12
+FAR = 0.7
+"""How far estimates are moved from the maximum at most, in sizes of note: a population
+that hardly lets patients differ would else outweigh all others."""
+
+_ROUNDS, _SETTLED = 100, 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +122,8 @@ def _likely(layout: Layout, covariance: Array, rng: np.random.Generator) -> list
     own = covariance[np.ix_(sure, sure)]
     moved = np.zeros((STATES, sure.size))
     moved[:, sure] = rng.multivariate_normal(np.zeros(len(own)), own, STATES)
+    far = FAR * layout.sizes
+    moved = np.clip(moved, -far, far)
     return [layout.beside(away)[1][0] for away in moved]
 
 
@@ -174,7 +180,10 @@ def normal_evidence(
         better = _not_negative(precision + sure - here, scale)
         pull = pull + ((better - precision) @ mean[..., None])[..., 0]
         pull = pull + (here @ (mean - middle)[..., None])[..., 0]
+        moved = np.abs((better - precision) * np.outer(scale, scale)).max()
         precision = better
+        if moved < _SETTLED:
+            break
     return pull, precision
 
 

@@ -74,6 +74,9 @@ def structure_with(
     >>> made.coefficients
     ('cmax', 'age on cmax')
     """
+    if not isinstance(covariates, Mapping):
+        what, todo = "covariates are by parameter", "Give, say, {'cmax': ['age']}."
+        raise DataError(Problem(what, todo, value=str(covariates)))
     problems = [
         Problem("there is no such parameter", nearest(name, names), value=name)
         for name in covariates

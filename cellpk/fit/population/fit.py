@@ -22,7 +22,7 @@ from cellpk.fit.population.polish import Maximum, maximum
 from cellpk.fit.population.posteriors import posteriors_of
 from cellpk.fit.population.result import METHODS, Method, PopulationFit
 from cellpk.fit.population.saem import Course, saem
-from cellpk.fit.population.spread import Correlations, freed, which_vary
+from cellpk.fit.population.spread import Correlations, freed, listed, which_vary
 from cellpk.fit.population.state import Sampled, State
 from cellpk.fit.population.structure import Structure
 from cellpk.fit.prior import prior_for
@@ -134,7 +134,8 @@ def fit_population(
     """
     check_seed(seed)
     asked = {"covariates": covariates, "correlations": correlations}
-    asked |= {"without_spread": list(without_spread), "lots": list(lots)}
+    asked |= {"without_spread": listed("without_spread", without_spread)}
+    asked |= {"lots": listed("lots", lots)}
     sampled, start = prepared(model, study, assays=assays, **asked)
     steps = _checked(steps or Steps())
     if method not in METHODS:

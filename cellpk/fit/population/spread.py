@@ -13,6 +13,21 @@ from cellpk.model.model import Model
 Correlations = Literal["none", "full"] | Sequence[Sequence[str]]
 
 
+def listed(argument: str, names: Sequence[str]) -> list[str]:
+    """Return names as a list; one text is not taken for a list of letters.
+
+    Examples
+    --------
+    >>> listed("lots", "cmax")
+    Traceback (most recent call last):
+        ...
+    cellpk.errors.FitError: lots = 'cmax'. Give a list: ['cmax'].
+    """
+    if isinstance(names, str):
+        raise FitError(f"{argument} = {names!r}", todo=f"Give a list: [{names!r}].")
+    return list(names)
+
+
 def freed(model: Model, names: Sequence[str]) -> Model:
     """Return a model in which some parameters are estimated that it holds fixed.
 
