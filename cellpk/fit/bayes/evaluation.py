@@ -12,6 +12,7 @@ from cellpk.fit.bayes.lognormal import SCALES, lognormal, natural
 from cellpk.fit.data import FitData
 from cellpk.fit.population.joint import JointErrors
 from cellpk.fit.series import Series
+from cellpk.fit.standardised import ON_LOG
 from cellpk.model.compile.kernel import ClosedKernel, observed_number
 from cellpk.model.compile.vectors import read_patients
 from cellpk.model.model import Model
@@ -24,6 +25,9 @@ its slopes (N, p) and (N, k)."""
 
 LARGEST = 700.0
 """Log of the largest parameter of an error; its negative is that of the smallest."""
+
+
+Nothing = Callable[[Array], tuple[Array, Array]]
 
 
 class Slopes(NamedTuple):
@@ -64,6 +68,10 @@ class Evaluation:
         Kinds of the residual errors.
     samples : callable
         Log likelihood and slopes, as from :func:`general` or :func:`quick`.
+    below : ndarray of int, shape (B,)
+        Patients of whom no sample shows cells.
+    nothing : callable
+        Of logs of the errors: what no cells make of their samples, (B,) and (B, k).
 
     Examples
     --------
@@ -81,11 +89,20 @@ class Evaluation:
     data: FitData
     errors: JointErrors
     samples: Samples
+    below: NDArray[np.intp]
+    nothing: Nothing
 
     @classmethod
     def of(cls, data: FitData, errors: JointErrors) -> "Evaluation":
         """Return the evaluation in the quickest way that the data allow."""
-        return cls(data, errors, quick(data, errors) or general(data, errors))
+        below = np.flatnonzero(data.all_below)
+        return cls(
+            data,
+            errors,
+            quick(data, errors) or general(data, errors),
+            below,
+            _no_cells(data.of(below), errors),
+        )
 
     def __call__(
         self, theta: Array, error_logs: Array, *, log_odds: float = -np.inf
@@ -126,18 +143,27 @@ class Evaluation:
         never : ndarray, shape (N, k)
             Slope by the errors of the class that never expands, times its chance.
         """
-        below = np.flatnonzero(self.data.all_below)
+        below = self.below
         expanded = value - np.logaddexp(0.0, log_odds)
         whole, never = expanded.copy(), np.zeros((len(value), error_logs.size))
         if below.size:
-            errors = self.errors.with_logs(error_logs).parts
-            none, slopes = self.data.of(below).no_cells(errors)
+            none, slopes = self.nothing(error_logs)
             other = none - np.logaddexp(0.0, -log_odds)
             whole[below] = np.logaddexp(expanded[below], other)
             never[below] = np.exp(other - whole[below])[:, None] * slopes
         with np.errstate(invalid="ignore"):
             share = np.exp(expanded - whole)
         return share, whole, never
+
+
+def _no_cells(below: FitData, errors: JointErrors) -> Nothing:
+    """Return what no cells make of samples, none of which shows any."""
+    if all(part.kind in ON_LOG for part in errors.parts):
+        # An error of the log level reads a level of zero below any limit: surely.
+        none = np.zeros(len(below.patients))
+        slopes = np.zeros((none.size, errors.logs.size))
+        return lambda error_logs: (none, slopes)
+    return lambda error_logs: below.no_cells(errors.with_logs(error_logs).parts)
 
 
 def _possible(error_logs: Array) -> bool:

@@ -20,7 +20,7 @@ Chain = Mapping[str, Array]
 STATISTICS = ("diverging", "energy", "n_steps", "step_size", "logp", "depth")
 """What is kept of the sampler beside the draws."""
 
-ACCEPT = (0.8, 0.95, 0.99, 0.998)
+ACCEPT = (0.8, 0.95, 0.99)
 """Shares of accepted proposals that are tried one after the other."""
 
 FEW, SOME = 12, 40
@@ -121,7 +121,7 @@ def attempts(sampling: Sampling, patients: int) -> tuple[float, ...]:
     Examples
     --------
     >>> attempts(Sampling(), 90), attempts(Sampling(), 9)
-    ((0.8, 0.95, 0.99, 0.998), (0.99, 0.998))
+    ((0.8, 0.95, 0.99), (0.99,))
     >>> attempts(Sampling(accept=0.9), 9)
     (0.9,)
     """
